@@ -92,8 +92,7 @@ class FloorsTests(SynchronousTestCase):
         long = {
             name: lines
             for _, name, _ in modules()
-            if (lines := len((ROOT / name).read_text().splitlines()))
-            > LINES_PER_MODULE
+            if (lines := len((ROOT / name).read_text().splitlines())) > LINES_PER_MODULE
         }
         self.assertEqual(long, {})
 
@@ -104,3 +103,17 @@ class FloorsTests(SynchronousTestCase):
             if name.endswith("__init__.py") and not ast.get_docstring(tree)
         ]
         self.assertEqual(silent, [])
+
+
+class TrialTests(SynchronousTestCase):
+    def test_no_test_is_a_bare_coroutine(self) -> None:
+        """Trial of Debian 12 takes a coroutine for a result, and never runs it."""
+        bare = [
+            f"{path.name}: {node.name}"
+            for path in sorted(Path(__file__).parent.rglob("test_*.py"))
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.AsyncFunctionDef)
+            and (node.name.startswith("test_") or node.name in ("setUp", "tearDown"))
+            and not node.decorator_list
+        ]
+        self.assertEqual(bare, [])

@@ -1,0 +1,248 @@
+"""One frozen record per table of the configuration file.
+
+A field's metadata carries its kind and its sentence for the documentation; names,
+environment variables, ``etc/edgeproxy.toml`` and ``edgeproxyctl config --doc`` all
+come from here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from edgeproxy.config import kinds
+from edgeproxy.config.kinds import HostPort, Kind
+
+
+def key(default: Any, kind: Kind, doc: str) -> Any:
+    """Declare a key with its *default* (as TOML would give it) and *doc*."""
+    value = default if default is None or kind.path else kind.read(default)
+    return attrs.field(
+        default=value, metadata={"kind": kind, "doc": doc, "default": default}
+    )
+
+
+def table(record: type) -> Any:
+    """Declare a nested table."""
+    return attrs.field(factory=record, metadata={"table": record})
+
+
+@attrs.frozen
+class C8yToken:
+    source: str = key(
+        "bridge",
+        kinds.choice("bridge", "mqtt", later=("http",)),
+        "Where the device's JWT comes from: the local broker that is bridged to "
+        "Cumulocity, or Cumulocity's own MQTT endpoint with the device certificate.",
+    )
+
+
+@attrs.frozen
+class C8yBridge:
+    topic_prefix: str = key(
+        "c8y",
+        kinds.TOPIC_PREFIX,
+        "First level of the bridged topics on the local broker.",
+    )
+
+
+@attrs.frozen
+class C8yProxyBind:
+    address: tuple[str, ...] = key(
+        "127.0.0.1",
+        kinds.ADDRESSES,
+        "Where the /c8y door listens. Whoever reaches it acts as this device.",
+    )
+    port: int = key(8001, kinds.PORT, "Port of the /c8y door.")
+
+
+@attrs.frozen
+class C8yProxy:
+    bind: C8yProxyBind = table(C8yProxyBind)
+
+
+@attrs.frozen
+class C8y:
+    url: HostPort | None = key(
+        None,
+        kinds.HOST_PORT,
+        "The Cumulocity tenant. Without it (and without c8y.http) the /c8y door "
+        "stays closed.",
+    )
+    http: HostPort | None = key(
+        None,
+        kinds.ORIGIN,
+        "The tenant's HTTP host, where it differs from c8y.url (port 443). "
+        "http://host:port means plain HTTP, for development.",
+    )
+    mqtt: HostPort | None = key(
+        None,
+        kinds.HOST_PORT,
+        "The tenant's MQTT host, where it differs from c8y.url (port 8883).",
+    )
+    allow_plain: bool = key(
+        False,
+        kinds.BOOLEAN,
+        "Allow plain HTTP to a Cumulocity that is not on this machine.",
+    )
+    root_cert_path: str | None = key(
+        None,
+        kinds.FILE,
+        "File or directory of the only CAs trusted for Cumulocity; "
+        "without it the system's store.",
+    )
+    auth_method: str = key(
+        "certificate",
+        kinds.choice("certificate", later=("basic", "auto")),
+        "How the device authenticates itself at Cumulocity.",
+    )
+    token: C8yToken = table(C8yToken)
+    bridge: C8yBridge = table(C8yBridge)
+    proxy: C8yProxy = table(C8yProxy)
+
+
+@attrs.frozen
+class Device:
+    id: str | None = key(
+        None, kinds.TEXT, "The device's id; without it the certificate's common name."
+    )
+    cert_path: str | None = key(
+        None, kinds.FILE, "The device certificate (PEM, chain allowed)."
+    )
+    key_path: str | None = key(None, kinds.FILE, "Its private key (PEM).")
+
+
+@attrs.frozen
+class MqttClientAuth:
+    ca_file: str | None = key(
+        None, kinds.FILE, "CAs that the broker's certificate must come from; sets TLS."
+    )
+    ca_dir: str | None = key(None, kinds.FILE, "The same as a directory.")
+    cert_file: str | None = key(None, kinds.FILE, "Client certificate (PEM).")
+    key_file: str | None = key(None, kinds.FILE, "Its private key (PEM).")
+    username: str | None = key(None, kinds.TEXT, "User name at the broker.")
+    password_file: str | None = key(
+        None, kinds.FILE, "File whose first line is the password."
+    )
+
+
+@attrs.frozen
+class MqttClient:
+    host: str = key("127.0.0.1", kinds.HOST, "The local MQTT broker.")
+    port: int = key(1883, kinds.PORT, "Its port.")
+    auth: MqttClientAuth = table(MqttClientAuth)
+
+
+@attrs.frozen
+class Mqtt:
+    client: MqttClient = table(MqttClient)
+
+
+@attrs.frozen
+class HonoHttp:
+    authentication_required: bool = key(
+        True,
+        kinds.BOOLEAN,
+        "Whether devices must log in. Without, only requests that name tenant and "
+        "device in their path are served.",
+    )
+    insecure_port_bind_address: str = key(
+        "127.0.0.1", kinds.ADDRESS, "Where the Hono door listens for plain HTTP."
+    )
+    insecure_port: int = key(
+        8080, kinds.PORT_OR_OFF, "Its port; 0 switches plain HTTP off."
+    )
+    max_payload_size: int = key(
+        2048, kinds.SIZE, "Largest message payload in bytes; more is 413."
+    )
+    idle_timeout: int = key(
+        75,
+        kinds.SECONDS_OR_OFF,
+        "Seconds after which an idle connection is closed; 0: never.",
+    )
+    realm: str = key("Hono", kinds.TEXT, "The realm in WWW-Authenticate.")
+
+
+@attrs.frozen
+class HonoRegistry:
+    path: str = key(
+        "registry.sqlite",
+        kinds.STATE_FILE,
+        "The device registry's database; relative to the state directory.",
+    )
+
+
+@attrs.frozen
+class HonoMessagingEmbedded:
+    bind_address: str = key(
+        "127.0.0.1", kinds.ADDRESS, "Where AMQP 1.0 consumers connect."
+    )
+    port: int = key(5672, kinds.PORT, "Its port.")
+    credentials_path: str | None = key(
+        None,
+        kinds.FILE,
+        "TOML file of [[user]] tables: name, password or pwd-hash, tenants.",
+    )
+    allow_anonymous: bool = key(
+        False,
+        kinds.BOOLEAN,
+        "Let consumers in without a login. Only for loopback and trials.",
+    )
+    store_path: str = key(
+        "events.sqlite",
+        kinds.STATE_FILE,
+        "The event store; relative to the state directory.",
+    )
+
+
+@attrs.frozen
+class HonoMessaging:
+    type: str = key(
+        "embedded", kinds.choice("embedded"), "The network that carries messages."
+    )
+    embedded: HonoMessagingEmbedded = table(HonoMessagingEmbedded)
+
+
+@attrs.frozen
+class Hono:
+    compat: str = key(
+        "0.6",
+        kinds.choice("0.6", later=("2",)),
+        "Whose answers the Hono door gives: those of Hono 0.6.",
+    )
+    http: HonoHttp = table(HonoHttp)
+    registry: HonoRegistry = table(HonoRegistry)
+    messaging: HonoMessaging = table(HonoMessaging)
+
+
+@attrs.frozen
+class Sandbox:
+    bind_address: str = key(
+        "127.0.0.1", kinds.ADDRESS, "Where the sandbox cloud listens (--sandbox)."
+    )
+    port: int = key(9443, kinds.PORT, "Its HTTPS port.")
+    mqtt_port: int = key(9883, kinds.PORT, "Its MQTT port.")
+    token_lifetime: int = key(
+        3600, kinds.SECONDS, "Seconds that a token of the sandbox lives."
+    )
+
+
+@attrs.frozen
+class Ops:
+    bind_address: str = key(
+        "127.0.0.1", kinds.ADDRESS, "Where health, status and metrics are served."
+    )
+    port: int = key(8088, kinds.PORT, "Its port.")
+
+
+@attrs.frozen
+class Config:
+    """The whole configuration, checked."""
+
+    c8y: C8y = table(C8y)
+    device: Device = table(Device)
+    mqtt: Mqtt = table(Mqtt)
+    hono: Hono = table(Hono)
+    sandbox: Sandbox = table(Sandbox)
+    ops: Ops = table(Ops)
