@@ -1,0 +1,58 @@
+"""The client's side of TLS: who the server must be, and who we are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+# Without service_identity Twisted falls back to comparing names by itself, after a
+# mere warning; its absence has to stop the service instead.
+import service_identity  # noqa: F401
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.ssl import optionsForClientTLS
+from zope.interface import implementer
+
+from edgeproxy.tls.material import KeyMaterial, load_key_material
+from edgeproxy.tls.trust import load_trust
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class ClientTLS:
+    """TLS to the server *hostname*, a DNS name or IP address that it must prove.
+
+    *trust_path* is the file or folder of the CAs its certificate may come from (None:
+    the system's), *identity* our own (certificate, key) files. Raises `TLSFileError`.
+    """
+
+    def __init__(
+        self,
+        hostname: str,
+        trust_path: str | None,
+        identity: tuple[str, str] | None = None,
+    ) -> None:
+        self._load: Callable[[], Any] = lambda: _creator(
+            hostname,
+            load_trust(trust_path),
+            load_key_material(*identity) if identity is not None else None,
+        )
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the files anew; connections made from now on use them."""
+        self._creator = self._load()
+
+    def clientConnectionForTLS(self, tlsProtocol: Any) -> Any:
+        """Return a connection with the newest context."""
+        return self._creator.clientConnectionForTLS(tlsProtocol)
+
+
+def _creator(hostname: str, trust: Any, identity: KeyMaterial | None) -> Any:
+    own: dict[str, Any] = {}
+    if identity is not None:
+        leaf, *issuers = identity.chain
+        own = {
+            "certificate": leaf,
+            "privateKey": identity.key,
+            "extraCertChain": issuers,
+        }
+    return optionsForClientTLS(hostname, trustRoot=trust, extraCertificateOptions=own)
