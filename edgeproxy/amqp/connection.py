@@ -1,0 +1,181 @@
+"""One peer's AMQP connection: proton's engine, driven by whatever moves its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import proton
+
+from edgeproxy.amqp.link import AttachRefused, IAddressSpace, OutgoingLink
+
+CONTAINER_ID = "edgeproxy"
+
+# Seconds without a frame after which a peer is taken for dead. Consumers sit on the
+# same site; a minute is long for them and short for messages that wait.
+IDLE_TIMEOUT = 60.0
+
+# Peers may open this many links each; a consumer of one tenant needs three or four.
+MAX_LINKS = 256
+
+
+class AMQPConnection:
+    """Sans-IO: `receive` bytes, then write what `output` returns.
+
+    *avatar* is who logged in, *space* decides about addresses. *flush_soon* asks the
+    owner to call `output` and write, once control is back in the reactor.
+    """
+
+    def __init__(
+        self,
+        avatar: object,
+        space: IAddressSpace,
+        peer: str,
+        flush_soon: Callable[[], None],
+    ) -> None:
+        self.peer = peer
+        self.flush_soon = flush_soon
+        self.flowing = True
+        self._avatar = avatar
+        self._space = space
+        self._links: dict[Any, OutgoingLink] = {}
+        self._collector = proton.Collector()
+        self._connection = proton.Connection()
+        self._connection.container = CONTAINER_ID
+        self._connection.collect(self._collector)
+        self._transport = proton.Transport(proton.Transport.SERVER)
+        self._transport.idle_timeout = IDLE_TIMEOUT
+        self._transport.bind(self._connection)
+
+    @property
+    def finished(self) -> bool:
+        """Whether both sides have nothing more to say."""
+        return bool(self._transport.closed)
+
+    def receive(self, data: bytes) -> None:
+        """Take what the peer sent."""
+        while data:
+            capacity = self._transport.capacity()
+            if capacity <= 0:
+                break
+            self._transport.push(data[:capacity])
+            data = data[capacity:]
+            self._dispatch()
+
+    def output(self) -> bytes:
+        """Return what to write to the peer."""
+        chunks = []
+        self._dispatch()
+        while (pending := self._transport.pending()) > 0:
+            chunks.append(bytes(self._transport.peek(pending)))
+            self._transport.pop(pending)
+            self._dispatch()
+        return b"".join(chunks)
+
+    def tick(self, now: float) -> float | None:
+        """Do what is due at *now*, in seconds; return when to be called again."""
+        return self._transport.tick(now) or None
+
+    def resume(self) -> None:
+        """Offer credit again after the peer has read what was written."""
+        self.flowing = True
+        for link in list(self._links.values()):
+            if link.credit > 0:
+                self._space.writable(link)
+
+    def shut_down(self) -> None:
+        """Say goodbye to the peer: it shall reconnect."""
+        self._connection.condition = proton.Condition(
+            "amqp:connection:forced", "edgeproxy is stopping"
+        )
+        self._connection.close()
+
+    def lost(self) -> None:
+        """Be told that there is no peer any more."""
+        for sender in list(self._links):
+            self._drop(sender)
+        self._transport.close_tail()
+        self._transport.close_head()
+        self._transport.unbind()
+
+    def _drop(self, sender: Any) -> None:
+        link = self._links.pop(sender, None)
+        if link is not None:
+            link.lost()
+            self._space.detached(link)
+
+    def _dispatch(self) -> None:
+        while (event := self._collector.peek()) is not None:
+            handler = getattr(self, event.type.method, None)
+            if handler is not None:
+                handler(event)
+            self._collector.pop()
+
+    # Names below are those of proton's events.
+
+    def on_connection_remote_open(self, event: Any) -> None:
+        """Open our side as well."""
+        self._connection.open()
+
+    def on_session_remote_open(self, event: Any) -> None:
+        """Open our side as well."""
+        event.session.open()
+
+    def on_link_remote_open(self, event: Any) -> None:
+        """Attach a receiver of the peer, or refuse it with a condition."""
+        link = event.link
+        try:
+            if link.is_receiver:
+                raise AttachRefused("amqp:not-found", "nothing can be sent here")
+            if len(self._links) >= MAX_LINKS:
+                raise AttachRefused("amqp:resource-limit-exceeded", "too many links")
+            outgoing = OutgoingLink(self, link)
+            self._space.attach(outgoing, self._avatar)
+        except AttachRefused as refused:
+            # Part 2, §2.6.3: attach without a terminus, then detach with the error.
+            link.open()
+            link.condition = proton.Condition(refused.condition, refused.description)
+            link.close()
+            return
+        link.source.copy(link.remote_source)
+        link.target.copy(link.remote_target)
+        link.snd_settle_mode = link.remote_snd_settle_mode
+        self._links[link] = outgoing
+        link.open()
+
+    def on_link_flow(self, event: Any) -> None:
+        """Pass on new credit; a peer that drains gets it back unused."""
+        outgoing = self._links.get(event.link)
+        if outgoing is not None and outgoing.credit > 0:
+            self._space.writable(outgoing)
+        if event.link.is_sender and event.link.drain_mode:
+            event.link.drained()
+
+    def on_delivery(self, event: Any) -> None:
+        """Pass on a disposition."""
+        outgoing = self._links.get(event.link)
+        if outgoing is not None and event.delivery.updated:
+            outgoing.updated(event.delivery)
+
+    def on_link_remote_detach(self, event: Any) -> None:
+        """Detach our side as well."""
+        self._drop(event.link)
+        event.link.detach()
+
+    def on_link_remote_close(self, event: Any) -> None:
+        """Close our side as well."""
+        self._drop(event.link)
+        event.link.close()
+
+    def on_session_remote_close(self, event: Any) -> None:
+        """Close our side as well, with the links that were on it."""
+        for sender in list(self._links):
+            if sender.session == event.session:
+                self._drop(sender)
+        event.session.close()
+
+    def on_connection_remote_close(self, event: Any) -> None:
+        """Close our side as well."""
+        for sender in list(self._links):
+            self._drop(sender)
+        self._connection.close()

@@ -1,0 +1,126 @@
+"""A link over which the listener sends, and what whoever owns its address sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import proton
+from zope.interface import Interface
+
+from edgeproxy.amqp.outcome import Outcome, State
+
+if TYPE_CHECKING:
+    from edgeproxy.amqp.connection import AMQPConnection
+
+OnOutcome = Callable[[Outcome], None]
+
+_STATES = {
+    proton.Delivery.ACCEPTED: State.ACCEPTED,
+    proton.Delivery.REJECTED: State.REJECTED,
+    proton.Delivery.RELEASED: State.RELEASED,
+    proton.Delivery.MODIFIED: State.MODIFIED,
+}
+
+
+class AttachRefused(Exception):
+    """A link cannot be attached; *condition* is the AMQP error that says why."""
+
+    def __init__(self, condition: str, description: str) -> None:
+        self.condition, self.description = condition, description
+        super().__init__(f"{condition}: {description}")
+
+
+class IAddressSpace(Interface):
+    """Decides what the addresses of a listener mean."""
+
+    def attach(link: OutgoingLink, avatar: object) -> None:  # type: ignore[misc]
+        """Take *link*, on which *avatar* receives; raises `AttachRefused`."""
+
+    def writable(link: OutgoingLink) -> None:  # type: ignore[misc]
+        """Be told that *link* has credit again or more than before."""
+
+    def detached(link: OutgoingLink) -> None:  # type: ignore[misc]
+        """Be told that *link* is gone; its deliveries have been told `State.LOST`."""
+
+
+class OutgoingLink:
+    """One receiver of a peer, seen from here; *copies* says that it only browses."""
+
+    def __init__(self, connection: AMQPConnection, sender: Any) -> None:
+        self._connection = connection
+        self._sender = sender
+        self._waiting: dict[str, tuple[Any, OnOutcome]] = {}
+        self._sent = 0
+        self.address: str = sender.remote_source.address or ""
+        self.copies = (
+            sender.remote_source.distribution_mode == proton.Terminus.DIST_MODE_COPY
+        )
+        self.presettled = sender.remote_snd_settle_mode == proton.Link.SND_SETTLED
+
+    @property
+    def peer(self) -> str:
+        """Who is at the other end, for people."""
+        return self._connection.peer
+
+    @property
+    def credit(self) -> int:
+        """How many messages may be sent now; none while the peer does not read."""
+        return self._sender.credit if self._connection.flowing else 0
+
+    def send(self, message: bytes, on_outcome: OnOutcome | None) -> str:
+        """Send the encoded *message*; return the tag of its delivery.
+
+        *on_outcome* is called once (None: nobody wants to know); at once if the peer
+        asked for settled messages, as then there is no more to be learned.
+        """
+        self._sent += 1
+        tag = str(self._sent)
+        delivery = self._sender.delivery(tag)
+        self._sender.stream(message)
+        self._sender.advance()
+        if self.presettled:
+            delivery.settle()
+        elif on_outcome is not None:
+            self._waiting[tag] = (delivery, on_outcome)
+        self._connection.flush_soon()
+        if self.presettled and on_outcome is not None:
+            on_outcome(Outcome(State.ACCEPTED))
+        return tag
+
+    def give_up(self, tag: str) -> None:
+        """Settle a delivery as released: its outcome is of no use any more."""
+        waiting = self._waiting.pop(tag, None)
+        if waiting is not None:
+            waiting[0].update(proton.Delivery.RELEASED)
+            waiting[0].settle()
+            self._connection.flush_soon()
+
+    def updated(self, delivery: Any) -> None:
+        """Take the peer's disposition of *delivery*."""
+        state = _STATES.get(delivery.remote_state)
+        if state is None and not delivery.settled:
+            return  # "received" and the like tell nothing final
+        _, on_outcome = self._waiting.pop(delivery.tag, (None, None))
+        remote = delivery.remote
+        outcome = Outcome(
+            # Settled without a state means the same as released (part 3, §3.4).
+            state or State.RELEASED,
+            *_error(remote.condition if state is State.REJECTED else None),
+            undeliverable=state is State.MODIFIED and bool(remote.undeliverable),
+        )
+        delivery.settle()
+        if on_outcome is not None:
+            on_outcome(outcome)
+
+    def lost(self) -> None:
+        """Tell everybody who waits that there will be no outcome."""
+        waiting, self._waiting = self._waiting, {}
+        for _, on_outcome in waiting.values():
+            on_outcome(Outcome(State.LOST))
+
+
+def _error(condition: Any) -> tuple[str | None, str | None]:
+    if condition is None:
+        return None, None
+    return str(condition.name), condition.description

@@ -1,0 +1,202 @@
+"""The AMQP 1.0 listener: moves bytes between a transport, SASL and the engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.cred.credentials import Anonymous as AnonymousCredentials
+from twisted.cred.credentials import UsernamePassword
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IPushProducer, IReactorTime
+from twisted.internet.protocol import Protocol, ServerFactory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from edgeproxy.amqp.connection import AMQPConnection
+from edgeproxy.amqp.link import IAddressSpace
+from edgeproxy.amqp.sasl import (
+    AUTH_FAILED,
+    OK,
+    Anonymous,
+    Plain,
+    SaslError,
+    SaslServer,
+)
+
+# Seconds in which a peer must have logged in.
+LOGIN_TIMEOUT = 10.0
+
+
+@implementer(IPushProducer)
+class AMQPListenerProtocol(Protocol):
+    """One peer: the SASL layer first, then the connection."""
+
+    factory: AMQPListenerFactory
+    transport: Any = None
+    _log = Logger("edgeproxy.amqp")
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._sasl: SaslServer | None = None
+        self._login: Deferred[Any] | None = None
+        self._connection: AMQPConnection | None = None
+        self._flush: Any = None
+        self._timer: Any = None
+
+    def connectionMade(self) -> None:
+        """Wait for the peer's protocol header."""
+        self.transport.setTcpNoDelay(True)
+        self.transport.registerProducer(self, True)
+        self.factory.peers.add(self)
+        peer = self.transport.getPeer()
+        self._peer = f"{getattr(peer, 'host', peer)}:{getattr(peer, 'port', '')}"
+        self._sasl = SaslServer(self.factory.mechanisms)
+        self._timer = self._clock.callLater(
+            LOGIN_TIMEOUT, self.transport.abortConnection
+        )
+
+    def dataReceived(self, data: bytes) -> None:
+        """Hand *data* to the layer whose turn it is."""
+        if self._connection is not None:
+            self._connection.receive(data)
+            self._write_output()
+        elif self._sasl is not None:
+            self._negotiate(self._sasl, data)
+
+    def _negotiate(self, sasl: SaslServer, data: bytes) -> None:
+        if self._login is not None:
+            sasl.hold(data)
+            return
+        try:
+            reply, credentials = sasl.receive(data)
+        except SaslError as error:
+            self.transport.write(error.args[0])
+            self.transport.loseConnection()
+            return
+        if reply:
+            self.transport.write(reply)
+        if credentials is not None:
+            self.transport.pauseProducing()
+            self._login = self.factory.login(_for_cred(credentials))
+            self._login.addCallbacks(
+                self._logged_in, self._refused, (sasl,), {}, (sasl,)
+            )
+
+    def _refused(self, failure: Failure, sasl: SaslServer) -> None:
+        self._log.warn(
+            "AMQP login from {peer} refused: {reason}",
+            peer=self._peer,
+            reason=failure.getErrorMessage(),
+        )
+        self.transport.write(sasl.outcome(AUTH_FAILED))
+        self.transport.resumeProducing()
+        self.transport.loseConnection()
+
+    def _logged_in(self, avatar: object, sasl: SaslServer) -> None:
+        if self not in self.factory.peers:
+            return  # it left meanwhile
+        self._timer.cancel()
+        self._timer = None
+        self.transport.write(sasl.outcome(OK))
+        self._sasl = None
+        self._connection = AMQPConnection(
+            avatar, self.factory.space, self._peer, self._flush_soon
+        )
+        self.transport.resumeProducing()
+        rest = sasl.rest()
+        if rest:
+            self.dataReceived(rest)
+        self._tick()
+
+    def _flush_soon(self) -> None:
+        """Write on the next turn, so that many messages share one segment."""
+        if self._flush is None:
+            self._flush = self._clock.callLater(0, self._flush_now)
+
+    def _flush_now(self) -> None:
+        self._flush = None
+        self._write_output()
+
+    def _write_output(self) -> None:
+        if self._connection is not None and self.transport is not None:
+            data = self._connection.output()
+            if data:
+                self.transport.write(data)
+            if self._connection.finished:
+                self.transport.loseConnection()
+
+    def _tick(self) -> None:
+        self._timer = None
+        if self._connection is not None:
+            deadline = self._connection.tick(self._clock.seconds())
+            self._write_output()
+            if deadline is not None:
+                delay = max(0.0, deadline - self._clock.seconds())
+                self._timer = self._clock.callLater(delay, self._tick)
+
+    def shut_down(self) -> None:
+        """Say goodbye and close."""
+        if self._connection is not None:
+            self._connection.shut_down()
+            self._write_output()
+        self.transport.loseConnection()
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        """Let go of everything that hangs on this peer."""
+        self.factory.peers.discard(self)
+        for call in (self._timer, self._flush):
+            if call is not None and call.active():
+                call.cancel()
+        self._timer = self._flush = self._sasl = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.lost()
+
+    def pauseProducing(self) -> None:
+        """Offer no credit while the peer does not read."""
+        if self._connection is not None:
+            self._connection.flowing = False
+
+    def resumeProducing(self) -> None:
+        """Offer credit again."""
+        if self._connection is not None:
+            self._connection.resume()
+
+    def stopProducing(self) -> None:
+        """Do nothing: `connectionLost` follows."""
+
+
+def _for_cred(credentials: Plain | Anonymous) -> Any:
+    if isinstance(credentials, Plain):
+        return UsernamePassword(credentials.username, credentials.password)
+    return AnonymousCredentials()
+
+
+class AMQPListenerFactory(ServerFactory):
+    """Listens for consumers; *login* turns credentials into an avatar.
+
+    *mechanisms* are the SASL mechanisms to offer, such as ``["PLAIN"]``.
+    """
+
+    noisy = False
+
+    def __init__(
+        self, login: Any, space: IAddressSpace, mechanisms: list[str], clock: Any
+    ) -> None:
+        self.login = login
+        self.space = space
+        self.mechanisms = mechanisms
+        self.peers: set[AMQPListenerProtocol] = set()
+        self._clock = clock
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """Return the protocol for a new peer."""
+        protocol = AMQPListenerProtocol(self._clock)
+        protocol.factory = self
+        return protocol
+
+    def shut_down(self) -> None:
+        """Say goodbye to every peer."""
+        for peer in list(self.peers):
+            peer.shut_down()

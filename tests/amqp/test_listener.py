@@ -1,0 +1,157 @@
+"""The listener's protocol on a transport of the test's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.cred.credentials import IAnonymous, IUsernamePassword
+from twisted.cred.error import UnauthorizedLogin
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from edgeproxy.amqp.listener import LOGIN_TIMEOUT, AMQPListenerFactory
+from edgeproxy.amqp.sasl import AUTH_FAILED, OK, SASL_HEADER, SaslServer
+from tests.amqp.test_connection import Space
+from tests.amqp.test_sasl import PLAIN, init
+from tests.fakes.peer import Peer
+
+
+class Transport(StringTransport):
+    """A transport that remembers being aborted."""
+
+    aborted = False
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        self.no_delay = enabled
+
+
+class ListenerTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock, self.space = Clock(), Space()
+        self.logins: list[Any] = []
+        self.answer: Deferred[Any] = succeed("somebody")
+        self.factory = AMQPListenerFactory(
+            self.login,
+            self.space,  # type: ignore[arg-type]
+            ["PLAIN", "ANONYMOUS"],
+            self.clock,
+        )
+        self.protocol = self.factory.buildProtocol(None)
+        self.transport = Transport()
+        self.protocol.makeConnection(self.transport)
+
+    def login(self, credentials: Any) -> Deferred[Any]:
+        self.logins.append(credentials)
+        return self.answer
+
+    def sent(self) -> bytes:
+        data = self.transport.value()
+        self.transport.clear()
+        return data
+
+    def log_in(self) -> Peer:
+        """Log in, and return a peer with its connection open."""
+        self.protocol.dataReceived(SASL_HEADER + PLAIN)
+        self.sent()
+        peer = Peer()
+        self.exchange(peer)
+        return peer
+
+    def exchange(self, peer: Peer) -> None:
+        while True:
+            there, back = peer.output(), self.sent()
+            if not there and not back:
+                return
+            if there:
+                self.protocol.dataReceived(there)
+            self.clock.advance(0)
+            peer.receive(back)
+
+    def test_plain_goes_to_the_portal(self) -> None:
+        self.protocol.dataReceived(SASL_HEADER + PLAIN)
+        (credentials,) = self.logins
+        self.assertTrue(IUsernamePassword.providedBy(credentials))
+        self.assertEqual(credentials.username, b"user")
+        self.assertTrue(self.sent().endswith(SaslServer([]).outcome(OK)))
+
+    def test_anonymous_goes_to_the_portal(self) -> None:
+        self.protocol.dataReceived(SASL_HEADER + init("ANONYMOUS", b""))
+        self.assertTrue(IAnonymous.providedBy(self.logins[0]))
+
+    def test_who_is_refused_is_told_and_disconnected(self) -> None:
+        self.answer = fail(UnauthorizedLogin("no"))
+        self.protocol.dataReceived(SASL_HEADER + PLAIN)
+        self.assertTrue(self.sent().endswith(SaslServer([]).outcome(AUTH_FAILED)))
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_what_comes_while_the_portal_thinks_is_kept(self) -> None:
+        self.answer = Deferred()
+        peer = Peer()
+        self.protocol.dataReceived(SASL_HEADER + PLAIN + peer.output())
+        link = peer.receiver("a")
+        self.protocol.dataReceived(peer.output())
+        self.assertEqual(self.space.links, [])
+        self.answer.callback("somebody")
+        self.sent()
+        self.exchange(peer)
+        self.assertEqual(len(self.logins), 1)
+        self.assertEqual(self.space.links[0].address, link.source.address)
+
+    def test_who_leaves_while_the_portal_thinks_is_forgotten(self) -> None:
+        self.answer = Deferred()
+        self.protocol.dataReceived(SASL_HEADER + PLAIN)
+        self.protocol.connectionLost()
+        self.answer.callback("somebody")
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.factory.peers, set())
+
+    def test_who_does_not_log_in_is_cut_off(self) -> None:
+        self.protocol.dataReceived(SASL_HEADER)
+        self.clock.advance(LOGIN_TIMEOUT)
+        self.assertTrue(self.transport.aborted)
+
+    def test_many_messages_leave_in_one_write(self) -> None:
+        peer = self.log_in()
+        peer.receiver("a", credit=100)
+        self.exchange(peer)
+        writes: list[bytes] = []
+        self.patch(self.transport, "write", writes.append)
+        for _ in range(10):
+            self.space.links[0].send(b"m", None)
+        self.assertEqual(writes, [])
+        self.clock.advance(0)
+        self.assertEqual(len(writes), 1)
+
+    def test_a_full_transport_takes_credit_away(self) -> None:
+        peer = self.log_in()
+        peer.receiver("a", credit=5)
+        self.exchange(peer)
+        self.protocol.pauseProducing()
+        self.assertEqual(self.space.links[0].credit, 0)
+        self.protocol.resumeProducing()
+        self.assertEqual(self.space.links[0].credit, 5)
+
+    def test_stopping_closes_every_connection(self) -> None:
+        peer = self.log_in()
+        self.factory.shut_down()
+        peer.receive(self.sent())
+        self.assertEqual(
+            peer.connection.remote_condition.name, "amqp:connection:forced"
+        )
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_a_lost_connection_leaves_nothing_behind(self) -> None:
+        peer = self.log_in()
+        peer.receiver("a")
+        self.exchange(peer)
+        self.protocol.connectionLost()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.space.events[-1], "detached a")
+
+    def test_small_messages_are_not_delayed_by_the_kernel(self) -> None:
+        self.assertTrue(self.transport.no_delay)
