@@ -1,0 +1,77 @@
+"""The portal of the Hono door: ``auth-id@tenant`` and a password become a `Device`."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.credentials import IUsernamePassword
+from twisted.cred.error import UnauthorizedLogin
+from twisted.cred.portal import IRealm
+from twisted.internet.defer import inlineCallbacks, maybeDeferred
+from zope.interface import implementer
+
+from edgeproxy.portal.avatars import Device, IDevice
+from edgeproxy.portal.errors import MalformedCredentials
+from edgeproxy.portal.interfaces import ICredentialStore, ITenants, Secret
+from edgeproxy.portal.passwords import matches
+
+HASHED_PASSWORD = "hashed-password"  # Hono's name of this type of credentials
+
+# Compared when there is nothing on record, so that an unknown auth-id costs as much
+# as a wrong password.
+_NOBODY = [Secret("sha-512", hashlib.sha512(b"nobody").digest(), b"nobody")]
+
+
+@implementer(ICredentialsChecker)
+class PasswordChecker:
+    """Checks a user name of the form ``auth-id@tenant`` (seed 002, HTTP Basic Auth)."""
+
+    credentialInterfaces = (IUsernamePassword,)
+
+    def __init__(
+        self,
+        tenants: ITenants,
+        store: ICredentialStore,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._tenants = tenants
+        self._store = store
+        self._wall_clock = wall_clock
+
+    @inlineCallbacks
+    def requestAvatarId(self, credentials: Any) -> Any:
+        """Return the (tenant, device) that *credentials* belong to.
+
+        Fails with `MalformedCredentials`, `TenantRefused` or `UnauthorizedLogin`.
+        """
+        try:
+            username = credentials.username.decode("utf-8")
+        except UnicodeDecodeError:
+            raise MalformedCredentials("malformed credentials") from None
+        auth_id, at, tenant_id = username.partition("@")
+        if not (auth_id and at and tenant_id):
+            raise MalformedCredentials("malformed credentials")
+        known = yield maybeDeferred(self._tenants.admit_tenant, tenant_id)
+        record = None
+        if known:
+            record = yield maybeDeferred(
+                self._store.find_credentials, tenant_id, HASHED_PASSWORD, auth_id
+            )
+        secrets = record.secrets if record is not None else _NOBODY
+        right = matches(secrets, credentials.password, self._wall_clock())
+        if not right or record is None or not record.enabled:
+            raise UnauthorizedLogin("bad credentials")
+        return (tenant_id, record.device_id)
+
+
+@implementer(IRealm)
+class DeviceRealm:
+    """Gives the avatar `Device`."""
+
+    def requestAvatar(self, avatarId: Any, mind: object, *interfaces: object) -> Any:
+        """Return the `IDevice` for the (tenant, device) that a checker found."""
+        return IDevice, Device(*avatarId), lambda: None
