@@ -1,0 +1,124 @@
+"""The embedded network: consumers attach to edgeproxy itself."""
+
+from __future__ import annotations
+
+import secrets
+from itertools import count
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from edgeproxy.amqp.link import AttachRefused, IAddressSpace, OutgoingLink
+from edgeproxy.messaging.encoding import encode
+from edgeproxy.messaging.message import EVENT, TELEMETRY, Message
+from edgeproxy.messaging.network import INetwork
+from edgeproxy.messaging.queue import EventQueue
+from edgeproxy.messaging.store import EventStore, StoredEvent
+from edgeproxy.messaging.telemetry import TelemetryLinks
+from edgeproxy.portal.avatars import Consumer
+
+
+@implementer(INetwork, IAddressSpace)
+class EmbeddedNetwork(Service):
+    """Telemetry goes to whoever is attached, events through the *store*.
+
+    Consumers receive from ``telemetry/TENANT`` and ``event/TENANT``. A receiver with
+    distribution mode ``copy`` is shown what passes and takes nothing.
+    """
+
+    def __init__(self, store: EventStore, clock: Any) -> None:
+        self._store = store
+        self._clock = clock
+        self._telemetry: dict[str, TelemetryLinks] = {}
+        self._events: dict[str, EventQueue] = {}
+        self._browsers: dict[str, list[OutgoingLink]] = {}
+        # Unique across restarts as well: consumers may use it to spot duplicates.
+        self._ids = map(f"{secrets.token_hex(6)}-{{}}".format, count())
+        self.attached = 0
+
+    def startService(self) -> None:
+        """Open the way to the disk."""
+        super().startService()
+        self._store.start()
+
+    def stopService(self) -> None:
+        """Put everything to disk and close the store."""
+        super().stopService()
+        self._store.close()
+
+    def send(self, message: Message) -> Deferred[None]:
+        """Take responsibility for *message*; see `INetwork`."""
+        encoded = encode(message, next(self._ids))
+        tenant = message.tenant_id
+        if message.kind == EVENT:
+            stored = self._store.append(
+                tenant, message.device_id, encoded, message.creation_time
+            )
+            return stored.addCallback(self._stored, message.address, tenant)
+        links = self._telemetry.get(tenant) or TelemetryLinks(self._clock)
+        sent = links.send(encoded, wait=message.qos > 0)
+        self._show(message.address, encoded)
+        return sent
+
+    def _stored(self, event: StoredEvent, address: str, tenant: str) -> None:
+        self._show(address, event.message)
+        queue = self._events.get(tenant)
+        if queue is not None:
+            queue.stored(event)
+
+    def _show(self, address: str, encoded: bytes) -> None:
+        for link in self._browsers.get(address, ()):
+            if link.credit > 0:
+                link.send(encoded, None)
+
+    def attach(self, link: OutgoingLink, avatar: Any) -> None:
+        """Let *link* consume from its address; see `IAddressSpace`."""
+        kind, tenant = _parse(link.address)
+        if not (isinstance(avatar, Consumer) and avatar.may_use(tenant)):
+            raise AttachRefused("amqp:unauthorized-access", f"no right on {tenant}")
+        if kind == EVENT and link.presettled and not link.copies:
+            raise AttachRefused(
+                "amqp:not-allowed", "events are delivered unsettled, or could be lost"
+            )
+        if link.copies:
+            self._browsers.setdefault(link.address, []).append(link)
+        elif kind == TELEMETRY:
+            if tenant not in self._telemetry:
+                self._telemetry[tenant] = TelemetryLinks(self._clock)
+            self._telemetry[tenant].add(link)
+        else:
+            if tenant not in self._events:
+                self._events[tenant] = EventQueue(tenant, self._store, self._clock)
+            self._events[tenant].add(link)
+        self.attached += 1
+
+    def writable(self, link: OutgoingLink) -> None:
+        """Use the new credit of *link*; see `IAddressSpace`."""
+        kind, tenant = _parse(link.address)
+        if kind == EVENT and not link.copies:
+            self._events[tenant].pump()
+
+    def detached(self, link: OutgoingLink) -> None:
+        """Let go of *link*; see `IAddressSpace`."""
+        kind, tenant = _parse(link.address)
+        self.attached -= 1
+        if link.copies:
+            self._browsers[link.address].remove(link)
+            if not self._browsers[link.address]:
+                del self._browsers[link.address]
+        elif kind == TELEMETRY:
+            self._telemetry[tenant].discard(link)
+        else:
+            self._events[tenant].discard(link)
+
+
+def _parse(address: str) -> tuple[str, str]:
+    kind, _, tenant = address.partition("/")
+    if kind not in (TELEMETRY, EVENT) or not tenant or "/" in tenant:
+        raise AttachRefused(
+            "amqp:not-found",
+            f"no such address: {address!r}; there are telemetry/TENANT, event/TENANT",
+        )
+    return kind, tenant

@@ -1,0 +1,177 @@
+"""Order, redelivery and fairness of stored events."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+from twisted.internet.defer import gatherResults
+from twisted.trial.unittest import SynchronousTestCase
+
+from edgeproxy.amqp.outcome import Outcome, State
+from edgeproxy.messaging import queue as module
+from edgeproxy.messaging.queue import FIRST_BACK_OFF, EventQueue
+from edgeproxy.messaging.store import EventStore
+from tests.fakes.link import FakeLink
+from tests.fakes.threads import ThreadClock
+
+
+class QueueTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = ThreadClock()
+        path = str(Path(self.mktemp()) / "events.sqlite")
+        self.store = EventStore(path, self.clock)
+        self.store.start()
+        self.addCleanup(self.store.close)
+        self.queue = EventQueue("T", self.store, self.clock)
+
+    def publish(self, *messages: str) -> None:
+        """Publish messages of the form "device-number"."""
+        done = []
+        for message in messages:
+            device = message.partition("-")[0]
+            stored = self.store.append("T", device, message.encode(), 1.0)
+            done.append(stored.addCallback(self.queue.stored))
+        self.clock.wait_for(gatherResults(done))
+        self.run_threads()
+
+    def run_threads(self) -> None:
+        """Let the store's thread do what it was asked for."""
+        self.clock.wait_for(self.store._writer.submit(lambda db: None))
+        self.clock.settle()
+
+    def attach(self, credit: int = 100) -> FakeLink:
+        link = FakeLink(credit=credit)
+        self.queue.add(cast(Any, link))
+        self.queue.pump()
+        self.run_threads()
+        return link
+
+    def depth(self) -> int:
+        self.run_threads()
+        (count,) = self.store._db.execute(
+            "SELECT count(*) FROM events WHERE state = 0"
+        ).fetchone()
+        return int(count)
+
+    def test_what_waits_is_delivered_when_a_consumer_comes(self) -> None:
+        self.publish("a-1", "b-1")
+        link = self.attach()
+        self.assertEqual(link.messages, [b"a-1", b"b-1"])
+
+    def test_a_device_has_one_event_under_way(self) -> None:
+        link = self.attach()
+        self.publish("a-1", "a-2", "b-1")
+        self.assertEqual(link.messages, [b"a-1", b"b-1"])
+        link.settle()
+        self.assertEqual(link.messages, [b"a-1", b"b-1", b"a-2"])
+
+    def test_accepted_events_are_forgotten(self) -> None:
+        link = self.attach()
+        self.publish("a-1", "a-2")
+        link.settle()
+        self.assertEqual(self.depth(), 1)
+        link.settle()
+        self.assertEqual(self.depth(), 0)
+
+    def test_without_credit_nothing_is_sent(self) -> None:
+        link = self.attach(credit=1)
+        self.publish("a-1", "b-1")
+        self.assertEqual(link.messages, [b"a-1"])
+        link.credit = 1
+        self.queue.pump()
+        self.assertEqual(link.messages, [b"a-1", b"b-1"])
+
+    def test_consumers_take_turns(self) -> None:
+        links = [self.attach(), self.attach()]
+        self.publish(*(f"{n}-1" for n in range(10)))
+        self.assertEqual([len(link.messages) for link in links], [5, 5])
+
+    def test_a_lost_delivery_comes_again_first(self) -> None:
+        link = self.attach()
+        self.publish("a-1", "a-2")
+        self.queue.discard(cast(Any, link))
+        link.lose()
+        other = self.attach()
+        self.clock.advance(0)
+        self.assertEqual(other.messages, [b"a-1"])
+        other.settle()
+        self.assertEqual(other.messages, [b"a-1", b"a-2"])
+
+    def test_a_released_event_comes_again_after_a_growing_back_off(self) -> None:
+        link = self.attach()
+        self.publish("a-1", "a-2", "b-1")
+        link.settle(State.RELEASED, tag="1")
+        self.assertEqual(link.messages, [b"a-1", b"b-1"])
+        self.clock.advance(FIRST_BACK_OFF)
+        self.assertEqual(link.messages, [b"a-1", b"b-1", b"a-1"])
+        link.settle(State.MODIFIED, tag="3")
+        self.clock.advance(FIRST_BACK_OFF)
+        self.assertEqual(len(link.messages), 3)
+        self.clock.advance(FIRST_BACK_OFF)
+        self.assertEqual(link.messages[3:], [b"a-1"])
+        link.settle(tag="4")
+        self.assertEqual(link.messages[4:], [b"a-2"])
+
+    def test_a_device_that_is_held_up_holds_up_nobody_else(self) -> None:
+        link = self.attach(credit=1000)
+        self.publish(*(f"stuck-{n}" for n in range(5)))
+        for number in range(20):
+            self.publish(f"other-{number}")
+            link.settle(tag=str(len(link.messages)))
+        delivered = [m for m in link.messages if m.startswith(b"other")]
+        self.assertEqual(delivered, [b"other-%d" % n for n in range(20)])
+
+    def test_a_rejected_event_is_set_aside(self) -> None:
+        link = self.attach()
+        self.publish("a-1", "a-2")
+        link.settle(Outcome(State.REJECTED, "amqp:decode-error", "broken"))
+        self.assertEqual(link.messages, [b"a-1", b"a-2"])
+        self.assertEqual(self.depth(), 1)
+        self.assertEqual(self.store.set_aside_count, 1)
+
+    def test_memory_is_bounded_and_everything_comes_in_order(self) -> None:
+        self.patch(module, "WINDOW", 10)
+        self.publish(*(f"{n % 7}-{n}" for n in range(100)))
+        link = self.attach(credit=1000)
+        while link.waiting:
+            self.assertLessEqual(self.queue._held, 10)
+            link.settle()
+            self.run_threads()
+        for device in range(7):
+            numbers = [
+                int(m.partition(b"-")[2])
+                for m in link.messages
+                if m.startswith(b"%d-" % device)
+            ]
+            self.assertEqual(numbers, list(range(device, 100, 7)))
+        self.assertEqual(self.depth(), 0)
+
+    def test_events_that_come_while_the_window_is_full_are_not_missed(self) -> None:
+        self.patch(module, "WINDOW", 3)
+        link = self.attach(credit=0)
+        self.publish(*(f"{n}-0" for n in range(8)))
+        link.credit = 1000
+        self.queue.pump()
+        while link.waiting:
+            link.settle()
+            self.run_threads()
+        self.assertEqual(link.messages, [b"%d-0" % n for n in range(8)])
+
+    def test_a_consumer_that_settles_at_once_takes_a_long_backlog(self) -> None:
+        self.publish(*(f"{n % 3}-{n}" for n in range(3000)))
+        link = FakeLink(credit=5000)
+        send = link.send
+
+        def send_and_accept(message: bytes, on_outcome: Any) -> str:
+            tag = send(message, on_outcome)
+            link.settle(tag=tag)
+            return tag
+
+        self.patch(link, "send", send_and_accept)
+        self.queue.add(cast(Any, link))
+        self.queue.pump()
+        for _ in range(20):
+            self.run_threads()
+        self.assertEqual(len(link.messages), 3000)
+        self.assertEqual(self.depth(), 0)
