@@ -1,0 +1,76 @@
+"""Which requests the /c8y door forwards where, and which need the device credential.
+
+Plain functions over the raw request target: nothing is decoded on the way, so that
+percent-encoding reaches Cumulocity as it was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from urllib.parse import unquote_to_bytes
+
+PREFIX = b"/c8y"
+
+# Seed 000: all methods of the REST API. CONNECT and TRACE are no business of it.
+METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
+
+# Parts of the REST API whose resources may be named *.js (binaries, external ids).
+_REST_APIS = (
+    b"inventory",
+    b"identity",
+    b"event",
+    b"measurement",
+    b"alarm",
+    b"devicecontrol",
+    b"tenant",
+    b"user",
+    b"audit",
+    b"notification",
+    b"notification2",
+    b"service",
+)
+
+
+def upstream_target(target: bytes) -> bytes | None:
+    """Return the target at Cumulocity for *target* here; None outside the door.
+
+    ``/c8y`` and ``/c8y/`` are its root; path and query stay byte for byte.
+    """
+    path, mark, query = target.partition(b"?")
+    if path == PREFIX:
+        path = b"/c8y/"
+    if not path.startswith(PREFIX + b"/"):
+        return None
+    return path[len(PREFIX) :] + mark + query
+
+
+def is_web_ui(target: bytes) -> bool:
+    """Say whether *target* (at Cumulocity) is a part of the web UI.
+
+    Cumulocity revokes the token of a device that fetches one, so no request for it
+    may carry the device credential (facts of thin-edge, §2.1).
+    """
+    segments = [s for s in unquote_to_bytes(target.partition(b"?")[0]).split(b"/") if s]
+    if not segments or segments[0] in _REST_APIS:
+        return False
+    return segments[0] == b"apps" or segments[-1].endswith(b".js")
+
+
+def is_login(target: bytes) -> bool:
+    """Say whether *target* (at Cumulocity) is how a user logs in: without a device."""
+    path = target.partition(b"?")[0].rstrip(b"/")
+    return path == b"/tenant/loginOptions" or path.startswith(b"/tenant/oauth")
+
+
+def authenticates_itself(get_all: Callable[[bytes], Iterable[bytes]]) -> bool:
+    """Say whether a request brings credentials: Authorization or a session cookie.
+
+    *get_all* returns the values of a field.
+    """
+    if any(True for _ in get_all(b"authorization")):
+        return True
+    return any(
+        pair.strip().partition(b"=")[0] == b"authorization"
+        for cookie in get_all(b"cookie")
+        for pair in cookie.split(b";")
+    )

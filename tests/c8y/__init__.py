@@ -1,0 +1,1 @@
+"""Tests of `edgeproxy.c8y`."""
