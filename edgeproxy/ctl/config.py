@@ -1,0 +1,73 @@
+"""``edgeproxyctl check-config`` and ``edgeproxyctl config``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from edgeproxy.config.document import as_dict, effective, sample
+from edgeproxy.config.load import Loaded
+from edgeproxy.ctl.failure import CommandFailed
+from edgeproxy.portal.consumers import UsersFileError, read_users
+from edgeproxy.tls.errors import TLSFileError
+from edgeproxy.tls.material import load_key_material
+from edgeproxy.tls.trust import load_trust
+
+
+def add_to(commands: Any) -> None:
+    """Add both commands to the parser."""
+    check = commands.add_parser(
+        "check-config",
+        help="check the configuration and the files it names",
+        description="Exit status 78 for a bad configuration, 1 for a bad file.",
+    )
+    check.set_defaults(run=check_config)
+    show = commands.add_parser(
+        "config", help="show the settings in force and where they came from"
+    )
+    show.add_argument("--json", action="store_true", help="for machines")
+    show.add_argument(
+        "--doc", action="store_true", help="every key with its default, documented"
+    )
+    show.set_defaults(run=show_config)
+
+
+def check_config(loaded: Loaded, options: argparse.Namespace) -> int:
+    """Read the files that the service would read; loading has checked the rest."""
+    config = loaded.config
+    auth, device = config.mqtt.client.auth, config.device
+    users = config.hono.messaging.embedded.credentials_path
+    pairs = [
+        (device.cert_path, device.key_path),
+        (auth.cert_file, auth.key_file),
+    ]
+    try:
+        for path in (config.c8y.root_cert_path, auth.ca_file, auth.ca_dir):
+            if path is not None and not _made_by_sandbox(loaded, path):
+                load_trust(path)
+        for cert_path, key_path in pairs:
+            if cert_path and key_path and not _made_by_sandbox(loaded, cert_path):
+                load_key_material(cert_path, key_path)
+        if users is not None:
+            read_users(users)
+    except (TLSFileError, UsersFileError) as error:
+        raise CommandFailed(str(error)) from None
+    print("The configuration is good.")
+    return 0
+
+
+def _made_by_sandbox(loaded: Loaded, path: str) -> bool:
+    """Say whether the sandbox will make the file at *path* when it starts."""
+    return loaded.sandbox and path.startswith(str(loaded.state / "sandbox"))
+
+
+def show_config(loaded: Loaded, options: argparse.Namespace) -> int:
+    """Print the settings; secrets are in files, so there is nothing to hide."""
+    if options.doc:
+        print(sample(), end="")
+    elif options.json:
+        print(json.dumps(as_dict(loaded.config), indent=2))
+    else:
+        print("\n".join(effective(loaded.config, loaded.origins)))
+    return 0

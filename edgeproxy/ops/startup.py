@@ -1,0 +1,73 @@
+"""Starting so that a fault is seen: one line, exit status 1, and no half a service."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from typing import Any, NoReturn
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+# Connections the kernel keeps for us between two accepts: a site whose gateways all
+# reconnect at once after a power cut.
+BACKLOG = 1024
+
+
+def cannot_start(problem: str) -> NoReturn:
+    """End the process with exit status 1 and one line that says why.
+
+    The line goes past twistd's log, which by now has taken the place of stderr.
+    """
+    print(f"edgeproxy: {problem}", file=sys.__stderr__, flush=True)
+    raise SystemExit(1)
+
+
+def at_once(listening: Deferred[Any], problem: str) -> Any:
+    """Return what *listening* brought, or end the process because of *problem*.
+
+    Endpoints that listen do so at once, so the outcome is there already.
+    """
+    outcome: list[Any] = []
+    listening.addBoth(outcome.append)
+    (result,) = outcome
+    if isinstance(result, Failure):
+        error: Any = result.value
+        reason = getattr(getattr(error, "socketError", None), "strerror", error)
+        cannot_start(f"{problem}: {reason}")
+    return result
+
+
+class Listener(Service):
+    """Listens on *address* and *port*, which the key *key* sets, for *factory*."""
+
+    _log = Logger("edgeproxy")
+
+    def __init__(
+        self, reactor: Any, address: str, port: int, factory: Factory, key: str
+    ) -> None:
+        version = ipaddress.ip_address(address).version
+        kind = TCP4ServerEndpoint if version == 4 else TCP6ServerEndpoint
+        self._endpoint = kind(reactor, port, BACKLOG, address)
+        self._factory = factory
+        self._where = f"{f'[{address}]' if version == 6 else address}:{port}"
+        self._key = key
+        self._port: Any = None
+
+    def startService(self) -> None:
+        """Listen, or end the process."""
+        super().startService()
+        self._port = at_once(
+            self._endpoint.listen(self._factory),
+            f"{self._key}: cannot listen on {self._where}",
+        )
+        self._log.info("{key}: listening on {where}", key=self._key, where=self._where)
+
+    def stopService(self) -> Any:
+        """Listen no more."""
+        super().stopService()
+        return self._port.stopListening() if self._port is not None else None
