@@ -1,0 +1,77 @@
+"""What is not there: a broker, an upstream, the right certificate."""
+
+from __future__ import annotations
+
+import time
+from http.client import HTTPConnection
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.interop.service import Service, free_ports
+
+
+class OutageTests(SynchronousTestCase):
+    def start(self, *settings: str) -> Service:
+        service = Service(Path(self.mktemp()), *settings)
+        self.addCleanup(service.kill)
+        # Not ready without a token, but started: liveness is all there is to wait for.
+        self.patch(service, "ready", lambda: "ops.port: listening" in service.log())
+        service.start()
+        return service
+
+    def ask(self, service: Service) -> tuple[int, str | None, bytes]:
+        connection = HTTPConnection("127.0.0.1", service.c8y, timeout=20)
+        self.addCleanup(connection.close)
+        connection.request("GET", "/c8y/tenant/currentTenant")
+        answer = connection.getresponse()
+        return answer.status, answer.getheader("content-type"), answer.read()
+
+    def is_bad_gateway(self, service: Service) -> None:
+        self.assertEqual(
+            self.ask(service),
+            (502, "text/plain; charset=utf-8", b"Error communicating with Cumulocity"),
+        )
+
+    def test_a_broker_that_is_down_is_a_bad_gateway_in_bounded_time(self) -> None:
+        (port,) = free_ports(1)
+        service = self.start("c8y.token.source=bridge", f"mqtt.client.port={port}")
+        started = time.monotonic()
+        self.is_bad_gateway(service)
+        self.assertLess(time.monotonic() - started, 7)
+        status = service.ctl("status")
+        self.assertEqual(status.returncode, 1)
+        self.assertIn("no MQTT connection", status.stdout)
+
+    def test_a_certificate_for_another_host_is_a_bad_gateway(self) -> None:
+        # The sandbox's certificate is for 127.0.0.1; this address reaches it too.
+        service = Service(Path(self.mktemp()))
+        other = f"127.0.0.2:{service.cloud}"
+        service.settings += [
+            "sandbox.bind_address=0.0.0.0",
+            f"c8y.http={other}",
+            f"c8y.mqtt=127.0.0.1:{service.mqtt}",
+            "c8y.token.source=mqtt",
+            "c8y.root_cert_path=var/sandbox/ca.pem",
+            "device.cert_path=var/sandbox/device.pem",
+            "device.key_path=var/sandbox/device.key",
+        ]
+        self.addCleanup(service.kill)
+        service.start()
+        self.is_bad_gateway(service)
+        self.assertIn("GET /c8y/tenant/currentTenant not forwarded", service.log())
+
+    def test_an_upstream_that_is_not_there_is_a_bad_gateway(self) -> None:
+        service = Service(Path(self.mktemp()))
+        (port,) = free_ports(1)
+        service.settings += [
+            f"c8y.http=127.0.0.1:{port}",
+            f"c8y.mqtt=127.0.0.1:{service.mqtt}",
+            "c8y.token.source=mqtt",
+            "c8y.root_cert_path=var/sandbox/ca.pem",
+            "device.cert_path=var/sandbox/device.pem",
+            "device.key_path=var/sandbox/device.key",
+        ]
+        self.addCleanup(service.kill)
+        service.start()
+        self.is_bad_gateway(service)
