@@ -1,0 +1,66 @@
+# Every target does its own set-up; the second time it has nothing left to do.
+
+PYTHON = /usr/bin/python3
+VENV = .venv
+TRIAL = -m twisted.trial
+TESTS = tests
+
+# What the virtual environment is made with: python-qpid-proton has no wheels and is
+# compiled, which takes half a minute.
+BUILD_PACKAGES = python3 python3-venv python3-dev gcc libc6-dev libssl-dev pkg-config
+# Real parts that tests/interop/ runs against.
+INTEROP_PACKAGES = mosquitto curl procps
+# The Debian set: exactly these packages, nothing from PyPI.
+DEBIAN_PACKAGES = python3 python3-twisted python3-treq python3-service-identity \
+    python3-openssl python3-jwt python3-txaio python3-attr python3-bcrypt \
+    python3-qpid-proton python3-prometheus-client python3-hypothesis
+
+.PHONY: help run test test-debian lint clean
+
+help:
+	@echo "make run          run it here, with a sandbox cloud and demo devices"
+	@echo "make test         run the tests on the newest set of packages"
+	@echo "make test-debian  run the tests on Debian's own packages"
+	@echo "make lint         check style and types"
+	@echo "make clean        remove what the others made"
+
+# One stamp for each set of requirements; a change of them makes the set anew.
+$(VENV)/.run: setup.cfg constraints/latest.txt
+	@scripts/need $(BUILD_PACKAGES)
+	@echo "Setting up $(VENV) (about a minute, once)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(VENV)/bin/pip install -q --disable-pip-version-check \
+	    --config-settings editable_mode=compat -c constraints/latest.txt -e '.[test]'
+	@touch $@
+
+$(VENV)/.lint: $(VENV)/.run
+	@echo "Adding the linters"
+	@$(VENV)/bin/pip install -q --disable-pip-version-check \
+	    -c constraints/latest.txt ruff mypy mypy-zope codespell towncrier
+	@touch $@
+
+run: $(VENV)/.run
+	@rm -f twisted/plugins/dropin.cache
+	@cat docs/try.txt
+	@exec $(VENV)/bin/twistd --nodaemon --pidfile= edgeproxy --sandbox
+
+test: $(VENV)/.run
+	@scripts/need $(INTEROP_PACKAGES)
+	@rm -f twisted/plugins/dropin.cache
+	$(VENV)/bin/python $(TRIAL) $(TESTS)
+
+test-debian:
+	@scripts/need $(DEBIAN_PACKAGES) $(INTEROP_PACKAGES)
+	@rm -f twisted/plugins/dropin.cache
+	$(PYTHON) $(TRIAL) $(TESTS)
+
+lint: $(VENV)/.lint
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/codespell
+
+clean:
+	rm -rf $(VENV) var build dist *.egg-info _trial_temp* .hypothesis \
+	    .mypy_cache .ruff_cache twisted/plugins/dropin.cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
