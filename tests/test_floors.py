@@ -92,8 +92,7 @@ class FloorsTests(SynchronousTestCase):
         long = {
             name: lines
             for _, name, _ in modules()
-            if (lines := len((ROOT / name).read_text().splitlines()))
-            > LINES_PER_MODULE
+            if (lines := len((ROOT / name).read_text().splitlines())) > LINES_PER_MODULE
         }
         self.assertEqual(long, {})
 
