@@ -13,15 +13,11 @@ from edgeproxy.http.errors import ProtocolError
 from edgeproxy.http.reader import RequestReader
 from edgeproxy.http.requesthead import RequestHead
 from edgeproxy.http.upload import Upload
-from edgeproxy.http.wire import BODY, BUSY, HEAD, IDLE, Wire
+from edgeproxy.http.wire import BODY, BUSY, HEAD, IDLE, READ_AHEAD, Wire
 
 if TYPE_CHECKING:
     from edgeproxy.http.request import Request
     from edgeproxy.http.server import Site
-
-# How much of pipelined requests is held while one is being answered. Enough to go on
-# at once, little enough for a thousand connections.
-READ_AHEAD = 16384
 
 
 class Channel(Wire):
@@ -115,6 +111,7 @@ class Channel(Wire):
         self._resume_reading()
 
     def _begin(self, head: RequestHead) -> None:
+        self.site.requests += 1
         self.phase = BUSY
         self.head = head
         if head.length:

@@ -30,8 +30,12 @@ if TYPE_CHECKING:
 class _Rendered:
     """A resource that has been rendered already: stock's error pages want one."""
 
-    def __init__(self, body: object) -> None:
+    def __init__(self, resource: IResource, body: object) -> None:
+        self._resource = resource
         self.render = lambda request: body
+
+    def __repr__(self) -> str:
+        return repr(self._resource)
 
 
 @implementer(IRequest)
@@ -214,7 +218,7 @@ class Request(Reply):
         if body is server.NOT_DONE_YET:
             return
         if type(body) is not bytes:
-            super().render(_Rendered(body))
+            super().render(_Rendered(resource, body))
             return
         if self.method != b"HEAD" or body:
             self._set(b"Content-Length", b"%d" % len(body))

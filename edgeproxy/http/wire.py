@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 IDLE, HEAD, BODY, BUSY, STALLED, CLOSING = range(6)
 
 
+# How much of pipelined requests is held while one is being answered. Enough to go on
+# at once, little enough for a thousand connections.
+READ_AHEAD = 16384
+
+
 @implementer(IProtocol, IPushProducer)
 class Wire(Protocol):
     """The transport's side of a `channel.Channel`.
