@@ -54,6 +54,7 @@ class Body:
     """
 
     __slots__ = (
+        "_delivered",
         "_ended",
         "_failure",
         "_held",
@@ -72,6 +73,7 @@ class Body:
         self.trailers: Fields = []
         self._held: list[bytes] = []
         self._receiver: Receiver | None = None
+        self._delivered = False
         self._paused = False
         self._ended = False
         self._failure: Failure | None = None
@@ -80,6 +82,11 @@ class Body:
     def complete(self) -> bool:
         """Whether the last byte has arrived (not: has been delivered)."""
         return self._ended
+
+    @property
+    def delivered(self) -> bool:
+        """Whether somebody has taken the body on, if only to pause it."""
+        return self._delivered
 
     @property
     def wants(self) -> bool:
@@ -92,16 +99,17 @@ class Body:
         For small bodies, which usually come with their head: no receiver is needed.
         The second time there is nothing left to take, so b"".
         """
-        if not self._ended or self._receiver is not None:
+        if not self._ended or self._delivered:
             return None
         data = b"".join(self._held)
         self._held.clear()
         return data
 
     def deliver(self, receiver: Receiver) -> None:
-        """Pass the body to *receiver* from here on; RuntimeError when one has it."""
-        if self._receiver is not None:
-            raise RuntimeError("the body is already being delivered")
+        """Pass the body to *receiver* from here on; RuntimeError the second time."""
+        if self._delivered:
+            raise RuntimeError("the body has been delivered")
+        self._delivered = True
         self._receiver = receiver
         if not self._ended and self._failure is None:
             self._source.body_wanted()
@@ -130,6 +138,12 @@ class Body:
         self._receiver = None
         self._held.clear()
         if not self._ended and self._failure is None:
+            self._source.body_stopped()
+
+    def abandon(self, reason: Failure) -> None:
+        """Give the rest up, and have the receiver hear *reason*."""
+        if not self._ended and self._failure is None:
+            self.fail(reason)
             self._source.body_stopped()
 
     def push(self, data: bytes) -> None:
