@@ -56,9 +56,9 @@ class Channel(Wire):
             self.since = self.site.now
             self.upload.pump()
         if (
-            reader.pending > READ_AHEAD
+            (self._request is not None or self._choked)
             and self._reading
-            and (self._request is not None or self._choked)
+            and reader.pending > READ_AHEAD
         ):
             self._pause_reading()
 
@@ -108,7 +108,8 @@ class Channel(Wire):
         phase = IDLE if self._reader.between else HEAD
         if phase != self.phase:
             self.phase, self.since = phase, self.site.now
-        self._resume_reading()
+        if not self._reading:
+            self._resume_reading()
 
     def _begin(self, head: RequestHead) -> None:
         self.site.requests += 1
@@ -126,11 +127,13 @@ class Channel(Wire):
         if request is not self._request:
             return
         self._request = self.head = None
-        upload, self.upload = self.upload, None
-        unread = upload is not None and upload.unread
-        if upload is not None and unread:
-            error = ProtocolError(400, "9112 9.3", "answered before its end")
-            upload.body.fail(Failure(error))
+        unread = False
+        if self.upload is not None:
+            upload, self.upload = self.upload, None
+            unread = upload.unread
+            if unread:
+                error = ProtocolError(400, "9112 9.3", "answered before its end")
+                upload.body.fail(Failure(error))
         self.site.answered(request)
         if close:
             self._close(linger=unread)
@@ -164,7 +167,7 @@ class Channel(Wire):
     def write_continue(self, interim: bytes) -> None:
         """Send *interim* unless the response has begun."""
         if self._request is None or not self._request.startedWriting:
-            self._write(interim)
+            self.write(interim)
 
     def upload_failed(self, upload: Upload, error: ProtocolError) -> None:
         """Answer *error*, unless whoever received the body has answered by now."""
@@ -181,7 +184,7 @@ class Channel(Wire):
         if request is not None and request.startedWriting:
             self.abort()
         else:
-            self._write(refusal(error, self.site.date))
+            self.write(refusal(error, self.site.date))
             self._close(linger=True)
         if request is not None:
             request.refused(error)
@@ -194,10 +197,11 @@ class Channel(Wire):
     def must_close(self) -> bool:
         """Whether the connection cannot outlive the response that starts now."""
         assert self.head is not None
+        upload = self.upload
         return (
             not self.head.keep_alive
             or self.site.draining
-            or (self.upload is not None and self.upload.unread)
+            or (upload is not None and upload.unread)
         )
 
     def close_if_idle(self) -> None:

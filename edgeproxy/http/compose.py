@@ -24,9 +24,9 @@ _SPECIAL = {
     b"x-xss-protection": b"X-XSS-Protection",
 }
 
-_STATUS_LINES = {
-    code: b"HTTP/1.1 %d %b\r\n" % (code, reason) for code, reason in RESPONSES.items()
-}
+# Status lines by status and reason; those that resources make up join, up to a bound.
+_STATUS_LINES: dict[tuple[int, bytes | None], bytes] = {}
+_STATUS_LINES_BOUND = 1000
 
 
 def canonical(name: bytes | str) -> bytes:
@@ -55,21 +55,27 @@ def field_value(value: bytes | str) -> bytes:
 
 
 def response_head(status: int, reason: bytes | None, fields: Fields) -> bytes:
-    """Return the head of a response with *fields* as they stand.
+    """Return the head of a response with *fields*, at least one, as they stand.
 
     *reason* None means the usual one. Whatever would break out of its line raises
     ValueError: no caller may be talked into writing a second response.
     """
-    if reason is None or reason == RESPONSES.get(status):
-        first = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
-    elif FIELD_TEXT.fullmatch(reason):
-        first = b"HTTP/1.1 %d %b\r\n" % (status, reason)
-    else:
-        raise ValueError("control character in the reason phrase")
-    head = b"%b%b\r\n" % (first, b"".join([b"%b: %b\r\n" % pair for pair in fields]))
-    if head.count(b"\n") != len(fields) + 2 or head.count(b"\r") != len(fields) + 2:
+    first = _STATUS_LINES.get((status, reason)) or _status_line(status, reason)
+    head = b"%b%b\r\n\r\n" % (first, b"\r\n".join(map(b": ".join, fields)))
+    lines = len(fields) + 2
+    if head.count(b"\n") != lines or head.count(b"\r") != lines:
         raise ValueError("line break in a header field")
     return head
+
+
+def _status_line(status: int, reason: bytes | None) -> bytes:
+    phrase = RESPONSES.get(status, b"") if reason is None else reason
+    if not FIELD_TEXT.fullmatch(phrase):
+        raise ValueError("control character in the reason phrase")
+    line = b"HTTP/1.1 %d %b\r\n" % (status, phrase)
+    if len(_STATUS_LINES) < _STATUS_LINES_BOUND:
+        _STATUS_LINES[status, reason] = line
+    return line
 
 
 def refusal(error: ProtocolError, date: bytes) -> bytes:

@@ -35,7 +35,7 @@ def parse_fields(buffer: bytes, start: int, end: int) -> Fields | None:
     fields: Fields = FIELD_LINE.findall(buffer, start, end)
     if len(fields) != buffer.count(b"\n", start, end):
         return None
-    if buffer.find(b" \r", start, end) >= 0 or buffer.find(b"\t\r", start, end) >= 0:
+    if buffer.find(b" \r\n", start, end) > 0 or buffer.find(b"\t\r\n", start, end) > 0:
         return [(name, value.rstrip(b" \t")) for name, value in fields]
     return fields
 

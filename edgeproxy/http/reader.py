@@ -83,7 +83,7 @@ class MessageReader:
     def next(self) -> Event | None:
         """Return the next event, or None when more bytes are needed."""
         if self._state == _HEAD:
-            return self._head()
+            return self._head() if self._at < len(self._buffer) else None
         if self._chunks is not None:
             data, self._at = self._chunks.next(self._buffer, self._at)
             if data:
@@ -145,8 +145,6 @@ class RequestReader(MessageReader):
 
     def _head(self) -> RequestHead | None:
         buffer = self._buffer
-        if self._at >= len(buffer):
-            return None
         # RFC 9112 section 2.2: one empty line before a request line is ignored, since
         # old clients send one after a body.
         if buffer[self._at] == 0x0D and not self._skipped:
@@ -156,7 +154,7 @@ class RequestReader(MessageReader):
             if crlf == b"\r\n":
                 self._skipped = True
                 self._at += 2
-                return self._head()
+                return self._head() if self._at < len(buffer) else None
         parsed = parse_request_head(buffer, self._at, self._limits, self._check)
         if parsed is None:
             return None
@@ -183,8 +181,6 @@ class ResponseReader(MessageReader):
         self.method = b"GET"
 
     def _head(self) -> ResponseHead | None:
-        if self._at >= len(self._buffer):
-            return None
         parsed = parse_response_head(
             self._buffer, self._at, self._limits, self._check, self.method
         )

@@ -9,12 +9,12 @@ from urllib.parse import unquote_to_bytes
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
-from twisted.web import server
 from twisted.web.error import UnsupportedMethod
 from twisted.web.http import RESPONSES, parse_qs
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
+from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from edgeproxy.http.body import Body, NoSource
@@ -60,6 +60,7 @@ class Request(Reply):
         self.path = uri.partition(b"?")[0] if b"?" in uri else uri
         self.site = channel.site
         self._fields: dict[bytes, bytes] = {}
+        self.prepath: list[bytes] = []
 
     # What was asked, computed when it is asked for
 
@@ -75,10 +76,6 @@ class Request(Reply):
         return []
 
     @lazy
-    def prepath(self) -> list[bytes]:
-        return []
-
-    @lazy
     def clientproto(self) -> bytes:
         return b"HTTP/1.%d" % self.head.minor
 
@@ -88,7 +85,7 @@ class Request(Reply):
 
     @lazy
     def client(self) -> IAddress:
-        return self._channel.getPeer()
+        return self._channel.peer
 
     @lazy
     def host(self) -> IAddress:
@@ -215,15 +212,12 @@ class Request(Reply):
             # Stock knows what to say, and how to make HEAD out of GET.
             super().render(resource)
             return
-        if body is server.NOT_DONE_YET:
+        if body is NOT_DONE_YET:
             return
         if type(body) is not bytes:
             super().render(_Rendered(resource, body))
             return
-        if self.method != b"HEAD" or body:
-            self._set(b"Content-Length", b"%d" % len(body))
-        self.write(body)
-        self.finish()
+        self.answer(body)
 
     def processingFailed(self, reason: Failure) -> Failure:
         if self.startedWriting and not self.finished and not self._disconnected:

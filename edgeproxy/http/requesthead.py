@@ -25,6 +25,13 @@ from edgeproxy.http.limits import Limits
 FIRST = frozenset(byte for byte in range(256) if TOKEN.match(bytes([byte])))
 
 
+# Values of Host that have been checked: the same few come again and again.
+_HOSTS: set[bytes] = set()
+_HOSTS_BOUND = 1000
+
+_CONNECTION = {b"keep-alive": [b"keep-alive"], b"close": [b"close"]}
+
+
 class RequestHead:
     """What a request says before its body.
 
@@ -61,7 +68,7 @@ class RequestHead:
         if host is None:
             if minor:
                 raise ProtocolError(400, "9112 3.2", "no Host")
-        else:
+        elif host not in _HOSTS or len(index) != len(fields):
             self._check_host(host)
         if target[0] != 0x2F:  # "/": origin-form needs no further look
             self._other_form()
@@ -92,7 +99,7 @@ class RequestHead:
             connection = b",".join(
                 value for name, value in self.fields if name.lower() == b"connection"
             )
-        return connection_options(connection)
+        return _CONNECTION.get(connection) or connection_options(connection)
 
     def _check_host(self, host: bytes) -> None:
         match = HOST.fullmatch(host)
@@ -103,6 +110,8 @@ class RequestHead:
             and sum(1 for name, _ in self.fields if name.lower() == b"host") > 1
         ):
             raise ProtocolError(400, "9112 3.2", "more than one Host")
+        if len(_HOSTS) < _HOSTS_BOUND:
+            _HOSTS.add(host)
 
     def _other_form(self) -> None:
         method, target = self.method, self.target

@@ -9,6 +9,7 @@ from typing import Any
 import attr
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.logger import Logger
 from twisted.web import server
 from twisted.web.resource import IResource, getChildForRequest
 
@@ -17,6 +18,8 @@ from edgeproxy.http.compose import http_date
 from edgeproxy.http.limits import Limits
 from edgeproxy.http.request import Request
 from edgeproxy.http.wire import BODY, CLOSING, HEAD, IDLE, STALLED
+
+_log = Logger()
 
 # Seconds between two looks at all deadlines, and so the grain of time here.
 SWEEP = 1.0
@@ -172,7 +175,10 @@ class Site(server.Site):
     def answered(self, request: Request) -> None:
         """Know that a request has got its response."""
         if self.access_log is not None:
-            self.access_log(request)
+            try:
+                self.access_log(request)
+            except Exception:
+                _log.failure("access log")
 
     def _tick(self) -> None:
         self.now += SWEEP

@@ -15,6 +15,7 @@ from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
 from edgeproxy.http.immediate import Write, writer
+from edgeproxy.http.lazy import lazy
 from edgeproxy.http.pull import PullAdapter
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Wire(Protocol):
     """
 
     transport: Any
-    _write: Write
+    write: Write
 
     def __init__(self, site: Site) -> None:
         self.site = self.factory = site
@@ -50,7 +51,8 @@ class Wire(Protocol):
         self._choked = False
 
     def connectionMade(self) -> None:
-        self._write = writer(self.transport)
+        # An attribute rather than a method: it is called for every response.
+        self.write = writer(self.transport)
         try:
             self.transport.setTcpNoDelay(True)
         except AttributeError:
@@ -78,16 +80,17 @@ class Wire(Protocol):
 
     # What a Request asks its channel
 
-    def write(self, data: bytes) -> None:
-        """Send *data*."""
-        self._write(data)
-
     def writeSequence(self, pieces: list[bytes]) -> None:
         """Send *pieces* in one go."""
-        self._write(b"".join(pieces))
+        self.write(b"".join(pieces))
+
+    @lazy
+    def peer(self) -> IAddress:
+        """The peer's address, made once per connection."""
+        return self.transport.getPeer()
 
     def getPeer(self) -> IAddress:
-        return self.transport.getPeer()
+        return self.peer
 
     def getHost(self) -> IAddress:
         return self.transport.getHost()
