@@ -1,0 +1,236 @@
+"""One connection of the server: requests in, one after the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.internet.interfaces import IProtocol
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+
+from edgeproxy.http.compose import refusal
+from edgeproxy.http.errors import ProtocolError
+from edgeproxy.http.reader import RequestReader
+from edgeproxy.http.requesthead import RequestHead
+from edgeproxy.http.upload import Upload
+from edgeproxy.http.wire import BODY, BUSY, HEAD, IDLE, READ_AHEAD, Wire
+
+if TYPE_CHECKING:
+    from edgeproxy.http.request import Request
+    from edgeproxy.http.server import Site
+
+
+class Channel(Wire):
+    """Serves one connection: one request at a time, in the order they came.
+
+    Further requests wait unparsed; when `READ_AHEAD` bytes of them wait, or when the
+    peer does not read what it is sent, nothing more is read from it.
+    """
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)
+        self.head: RequestHead | None = None
+        self.upload: Upload | None = None
+        self._reader = RequestReader(site.limits)
+        self._request: Request | None = None
+        self._serving = False
+        self._successor: IProtocol | None = None
+
+    # From the transport
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.site.opened(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._successor is not None:
+            self._successor.dataReceived(data)
+            return
+        if self._closing:
+            return
+        reader = self._reader
+        reader.feed(data)
+        if self._request is None:
+            self._serve()
+        elif self.upload is not None and self.upload.wanted:
+            self.since = self.site.now
+            self.upload.pump()
+        if (
+            (self._request is not None or self._choked)
+            and self._reading
+            and reader.pending > READ_AHEAD
+        ):
+            self._pause_reading()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.site.closed(self)
+        self._closing = True
+        if self._successor is not None:
+            self._successor.connectionLost(reason)
+            return
+        request, self._request = self._request, None
+        upload, self.upload = self.upload, None
+        producer, self._producer = self._producer, None
+        if upload is not None:
+            upload.body.fail(reason)
+        if producer is not None:
+            producer.stopProducing()
+        if request is not None:
+            request.connectionLost(reason)
+
+    def resumeProducing(self) -> None:
+        super().resumeProducing()
+        if self._request is None:
+            self._serve()
+
+    # Requests, one after the other
+
+    def _serve(self) -> None:
+        """Start requests until one stays unanswered or no whole head is left."""
+        if self._serving:
+            return
+        self._serving = True
+        reader = self._reader
+        try:
+            while self._request is None and not (self._choked or self._closing):
+                head = reader.next()
+                if head is None:
+                    self._await_head()
+                    break
+                assert isinstance(head, RequestHead)
+                self._begin(head)
+        except ProtocolError as error:
+            self._refuse(error)
+        finally:
+            self._serving = False
+
+    def _await_head(self) -> None:
+        phase = IDLE if self._reader.between else HEAD
+        if phase != self.phase:
+            self.phase, self.since = phase, self.site.now
+        if not self._reading:
+            self._resume_reading()
+
+    def _begin(self, head: RequestHead) -> None:
+        self.site.requests += 1
+        self.phase = BUSY
+        self.head = head
+        if head.length:
+            self.upload = Upload(self, self._reader, head)
+        else:
+            self._reader.next()
+        self._request = request = self.site.requestFactory(self)
+        request.process()
+
+    def requestDone(self, request: Request, close: bool) -> None:
+        """Go on to the next request, or close when *close* says so."""
+        if request is not self._request:
+            return
+        self._request = self.head = None
+        unread = False
+        if self.upload is not None:
+            upload, self.upload = self.upload, None
+            unread = upload.unread
+            if unread:
+                error = ProtocolError(400, "9112 9.3", "answered before its end")
+                upload.body.fail(Failure(error))
+        self.site.answered(request)
+        if close:
+            self._close(linger=unread)
+            return
+        self.phase, self.since = IDLE, self.site.now
+        if not self._serving:
+            self._serve()
+
+    # From the upload
+
+    def read_body(self) -> None:
+        """Go on reading the body of the request that is being answered."""
+        upload = self.upload
+        if upload is None or self._request is None:
+            return
+        self.phase, self.since = BODY, self.site.now
+        upload.pump()
+        if self.phase == BODY and upload.wanted:
+            self._resume_reading()
+
+    def body_read(self) -> None:
+        """Know that the body has been read to its end."""
+        if self.phase == BODY:
+            self.phase = BUSY
+
+    def collected(self) -> None:
+        """Let the request go on, which waited for its whole body."""
+        if self._request is not None:
+            self._request.collected()
+
+    def write_continue(self, interim: bytes) -> None:
+        """Send *interim* unless the response has begun."""
+        if self._request is None or not self._request.startedWriting:
+            self.write(interim)
+
+    def upload_failed(self, upload: Upload, error: ProtocolError) -> None:
+        """Answer *error*, unless whoever received the body has answered by now."""
+        if self.upload is upload:
+            self._refuse(error)
+
+    # Closing
+
+    def _refuse(self, error: ProtocolError) -> None:
+        """Answer what is wrong with the request, if that can still be said; close."""
+        self.site.refused += 1
+        request, self._request = self._request, None
+        self.upload = self.head = None
+        if request is not None and request.startedWriting:
+            self.abort()
+        else:
+            self.write(refusal(error, self.site.date))
+            self._close(linger=True)
+        if request is not None:
+            request.refused(error)
+            self.site.answered(request)
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        self._refuse(ProtocolError(400, "9110 15.5.1", "form data is malformed"))
+
+    @property
+    def must_close(self) -> bool:
+        """Whether the connection cannot outlive the response that starts now."""
+        assert self.head is not None
+        upload = self.upload
+        return (
+            not self.head.keep_alive
+            or self.site.draining
+            or (upload is not None and upload.unread)
+        )
+
+    def close_if_idle(self) -> None:
+        """Close unless a request is on its way or being answered."""
+        if self._request is None and not self._closing and self._reader.between:
+            self._close(linger=False)
+
+    def timed_out(self) -> None:
+        """End what took too long: say so where nothing was said yet, else abort."""
+        if self.phase == IDLE:
+            self._close(linger=False)
+        elif self.phase == BODY and self.upload is not None:
+            if self.upload.wanted:
+                self.upload.fail(
+                    ProtocolError(408, "9110 15.5.9", "body took too long")
+                )
+        elif self.phase == HEAD:
+            self._refuse(ProtocolError(408, "9110 15.5.9", "head took too long"))
+        else:
+            self.abort()
+
+    def detach(self, protocol: IProtocol) -> None:
+        """Hand the connection to *protocol*, with what was read beyond the head."""
+        self.transport.unregisterProducer()
+        self._request = self.head = self.upload = None
+        self.phase = BUSY
+        self._successor = protocol
+        rest = self._reader.rest()
+        self._resume_reading()
+        protocol.makeConnection(self.transport)
+        if rest:
+            protocol.dataReceived(rest)

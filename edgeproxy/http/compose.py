@@ -1,0 +1,96 @@
+"""Response heads onto the wire."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+
+from twisted.web.http import RESPONSES
+
+from edgeproxy.http.errors import ProtocolError
+from edgeproxy.http.grammar import FIELD_TEXT, TOKEN
+from edgeproxy.http.head import Fields
+
+# Header names as they are usually written; grown by `canonical`, up to a bound since
+# names may come from outside.
+_CANONICAL: dict[bytes | str, bytes] = {}
+_CANONICAL_BOUND = 1000
+_SPECIAL = {
+    b"content-md5": b"Content-MD5",
+    b"dnt": b"DNT",
+    b"etag": b"ETag",
+    b"p3p": b"P3P",
+    b"te": b"TE",
+    b"www-authenticate": b"WWW-Authenticate",
+    b"x-xss-protection": b"X-XSS-Protection",
+}
+
+# Status lines by status and reason; those that resources make up join, up to a bound.
+_STATUS_LINES: dict[tuple[int, bytes | None], bytes] = {}
+_STATUS_LINES_BOUND = 1000
+
+
+def canonical(name: bytes | str) -> bytes:
+    """Return the header *name* as it is usually written; ValueError if it is none."""
+    known = _CANONICAL.get(name)
+    if known is not None:
+        return known
+    raw = name.encode("latin-1") if isinstance(name, str) else name
+    if not TOKEN.fullmatch(raw):
+        raise ValueError("header name is not a token (RFC 9110 section 5.1)")
+    lower = raw.lower()
+    written = _SPECIAL.get(lower) or b"-".join(
+        part.capitalize() for part in lower.split(b"-")
+    )
+    if len(_CANONICAL) < _CANONICAL_BOUND:
+        _CANONICAL[name] = written
+    return written
+
+
+def field_value(value: bytes | str) -> bytes:
+    """Return *value* as bytes, line breaks turned into spaces as stock does."""
+    raw = value.encode("utf-8") if isinstance(value, str) else value
+    if b"\r" in raw or b"\n" in raw or b"\0" in raw:
+        raw = b" ".join(raw.replace(b"\0", b" ").splitlines())
+    return raw
+
+
+def response_head(status: int, reason: bytes | None, fields: Fields) -> bytes:
+    """Return the head of a response with *fields*, at least one, as they stand.
+
+    *reason* None means the usual one. Whatever would break out of its line raises
+    ValueError: no caller may be talked into writing a second response.
+    """
+    first = _STATUS_LINES.get((status, reason)) or _status_line(status, reason)
+    head = b"%b%b\r\n\r\n" % (first, b"\r\n".join(map(b": ".join, fields)))
+    lines = len(fields) + 2
+    if head.count(b"\n") != lines or head.count(b"\r") != lines:
+        raise ValueError("line break in a header field")
+    return head
+
+
+def _status_line(status: int, reason: bytes | None) -> bytes:
+    phrase = RESPONSES.get(status, b"") if reason is None else reason
+    if not FIELD_TEXT.fullmatch(phrase):
+        raise ValueError("control character in the reason phrase")
+    line = b"HTTP/1.1 %d %b\r\n" % (status, phrase)
+    if len(_STATUS_LINES) < _STATUS_LINES_BOUND:
+        _STATUS_LINES[status, reason] = line
+    return line
+
+
+def refusal(error: ProtocolError, date: bytes) -> bytes:
+    """Return the whole answer to a request that is not HTTP; the connection closes."""
+    return response_head(
+        error.status,
+        None,
+        [
+            (b"Date", date),
+            (b"Content-Length", b"0"),
+            (b"Connection", b"close"),
+        ],
+    )
+
+
+def http_date(now: float) -> bytes:
+    """Return *now*, in seconds since 1970, as RFC 9110 section 5.6.7 has it."""
+    return formatdate(now, usegmt=True).encode("ascii")

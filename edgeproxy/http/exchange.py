@@ -1,0 +1,136 @@
+"""One request and the wait for its response."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
+
+from edgeproxy.http.grammar import REQUEST_TARGET, TOKEN
+from edgeproxy.http.head import CHUNKED, Fields
+from edgeproxy.http.response import Response
+
+if TYPE_CHECKING:
+    from edgeproxy.http.outlet import Outlet
+    from edgeproxy.http.pool import Pool
+
+# RFC 9110 section 9.2.2
+IDEMPOTENT = frozenset((b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"TRACE"))
+
+# RFC 9110 section 8.6: with these the server expects a length even if it is 0.
+_MEANS_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
+
+# Framing is derived from the body; what the caller's fields say of it is left out.
+_FRAMING = frozenset((b"content-length", b"transfer-encoding"))
+
+
+class Exchange:
+    """A request as bytes, and whom to tell of the response.
+
+    *length* is the body's: bytes, CHUNKED, or None for no body. *fresh* asks for a
+    connection that was never used, as a second attempt does.
+    """
+
+    __slots__ = (
+        "body",
+        "connection",
+        "done",
+        "expects",
+        "fields",
+        "fresh",
+        "head",
+        "head_timeout",
+        "length",
+        "method",
+        "pool",
+        "silence",
+        "since",
+    )
+
+    def __init__(
+        self,
+        pool: Pool,
+        method: bytes,
+        target: bytes,
+        fields: Fields,
+        body: bytes | IBodyProducer | None,
+        head_timeout: float,
+        silence: float,
+    ) -> None:
+        self.pool = pool
+        self.method = method
+        self.fields = fields
+        self.body = body
+        self.head_timeout = head_timeout
+        self.silence = silence
+        self.fresh = False
+        self.since = pool.now
+        self.connection: Outlet | None = None
+        self._compose(pool.authority, method, target, fields, body)
+        self.done: Deferred[Response] | None = Deferred(self._cancelled)
+
+    def _compose(
+        self,
+        authority: bytes,
+        method: bytes,
+        target: bytes,
+        fields: Fields,
+        body: bytes | IBodyProducer | None,
+    ) -> None:
+        if not TOKEN.fullmatch(method) or not REQUEST_TARGET.fullmatch(target):
+            raise ValueError("method or target is malformed (RFC 9112 section 3)")
+        names = {name.lower() for name, _ in fields}
+        if not names.isdisjoint(_FRAMING):
+            fields = [field for field in fields if field[0].lower() not in _FRAMING]
+        lines = [b"%b: %b\r\n" % field for field in fields]
+        if b"host" not in names:
+            lines.insert(0, b"Host: %b\r\n" % authority)
+        self.length: int | None = None
+        if isinstance(body, bytes):
+            self.length = len(body)
+        elif body is not None:
+            known = body.length
+            self.length = CHUNKED if known is UNKNOWN_LENGTH else int(known)
+        if self.length == CHUNKED:
+            lines.append(b"Transfer-Encoding: chunked\r\n")
+        elif self.length is not None or method in _MEANS_BODY:
+            lines.append(b"Content-Length: %d\r\n" % (self.length or 0))
+        self.expects = b"expect" in names and self.length is not None
+        head = b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, b"".join(lines))
+        # Nobody talks us into writing a second request, or a field that was not given.
+        if head.count(b"\n") != len(lines) + 2 or head.count(b"\r") != len(lines) + 2:
+            raise ValueError("line break in a header field (RFC 9112 section 2.2)")
+        self.head = head
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether sending it twice does what sending it once does.
+
+        X-HTTP-METHOD makes anything of a request, so it is taken at its worst.
+        """
+        return (
+            self.method in IDEMPOTENT
+            and (self.body is None or isinstance(self.body, bytes))
+            and not any(n.lower().startswith(b"x-http-method") for n, _ in self.fields)
+        )
+
+    def respond(self, response: Response) -> None:
+        """Tell the caller."""
+        done, self.done = self.done, None
+        if done is not None:
+            done.callback(response)
+
+    def fail(self, reason: BaseException) -> None:
+        """Tell the caller that there is no response, and why."""
+        done, self.done = self.done, None
+        if done is not None:
+            done.errback(Failure(reason))
+
+    def _cancelled(self, done: Deferred[Response]) -> None:
+        self.done = None
+        if self.connection is not None:
+            self.connection.abort()
+        else:
+            self.pool.forget(self)

@@ -1,0 +1,63 @@
+"""Writing to a TCP socket at once instead of on the reactor's next turn.
+
+A Twisted transport queues what is written, asks the reactor to be told when the socket
+is writable and sends then: two system calls and a turn of the loop for something that
+nearly always could have been sent on the spot. `writer` does that, and leaves
+everything else to the transport. See docs/decisions/0002-immediate-socket-writes.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.tcp import Connection
+
+Write = Callable[[bytes], None]
+
+# As much as the transport itself sends in one go (`FileDescriptor.SEND_LIMIT`).
+AT_ONCE = 128 * 1024
+
+# What is read of the transport besides public names; present in Twisted 22.4 to 26.10.
+_PRIVATE = ("dataBuffer", "_tempDataBuffer", "_writeDisconnected")
+
+
+def writer(transport: Any) -> Write:
+    """Return what to call instead of ``transport.write``.
+
+    It is ``transport.write`` itself unless *transport* is a plain TCP connection of
+    Twisted's own whose insides are as expected.
+    """
+    if (
+        not isinstance(transport, Connection)
+        or getattr(transport, "TLS", False)
+        or not all(hasattr(transport, name) for name in _PRIVATE)
+    ):
+        write: Write = transport.write
+        return write
+    queue = transport.write
+    send = transport.socket.send
+
+    def write_now(data: bytes) -> None:
+        # What was queued goes first, a transport that is closing has its own ways, and
+        # what will not fit anyway is not copied twice.
+        if (
+            len(data) > AT_ONCE
+            or transport._tempDataBuffer
+            or transport.dataBuffer
+            or not transport.connected
+            or transport.disconnecting
+            or transport._writeDisconnected
+        ):
+            queue(data)
+            return
+        try:
+            sent = send(data)
+        except OSError:
+            # EAGAIN: the socket is full. Anything else: the transport meets the same
+            # error on its next turn and reports it where errors are expected.
+            sent = 0
+        if sent < len(data):
+            queue(data[sent:] if sent else data)
+
+    return write_now
