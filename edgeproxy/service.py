@@ -9,6 +9,8 @@ from typing import Any
 
 from twisted.application.service import MultiService
 from twisted.cred.portal import Portal
+from twisted.internet.defer import inlineCallbacks
+from twisted.web.resource import Resource
 
 from edgeproxy.amqp.listener import AMQPListenerFactory
 from edgeproxy.c8y.proxy import ProxyResource
@@ -16,11 +18,13 @@ from edgeproxy.c8y.token import JWTCredential
 from edgeproxy.config.load import Loaded
 from edgeproxy.config.tables import Config
 from edgeproxy.hono.resource import HonoResource
-from edgeproxy.http.site import Site
-from edgeproxy.http.upstream import Upstream
+from edgeproxy.http.origin import Origin
+from edgeproxy.http.pool import Pool
+from edgeproxy.http.server import Deadlines, Site
 from edgeproxy.messaging.embedded import EmbeddedNetwork
 from edgeproxy.messaging.store import EventStore, StoreError
 from edgeproxy.metrics import counters
+from edgeproxy.ops.accesslog import AccessLog
 from edgeproxy.ops.hangup import Reloader
 from edgeproxy.ops.health import ops_resource
 from edgeproxy.ops.startup import Listener, at_once, cannot_start
@@ -62,8 +66,15 @@ class EdgeProxy(MultiService):
         self._config: Config = loaded.config
         self._reactor = reactor
         self._reloads: list[tuple[str, Callable[[], None]]] = []
+        self._closing: list[Callable[[], None]] = []
         self._status = Status(reactor, loaded.sandbox)
         self._sandbox: Sandbox | None = None
+        self._access_log = AccessLog(reactor)
+        # What serves others stops first, and starts last.
+        self._inner, self._doors = MultiService(), MultiService()
+        self._inner.setServiceParent(self)
+        self._doors.setServiceParent(self)
+        self._access_log.setServiceParent(self._inner)
         if loaded.sandbox:
             self._add_sandbox(loaded.state / "sandbox")
         registry = self._open_registry(demo=loaded.sandbox)
@@ -72,8 +83,35 @@ class EdgeProxy(MultiService):
         self._add_c8y_door()
         self._add_ops()
 
+    def startService(self) -> None:
+        """Start everything, the sandbox first, or end the process."""
+        if self._sandbox is not None:
+            at_once(self._sandbox.listen(), "sandbox.port, sandbox.mqtt_port")
+        super().startService()
+
+    @inlineCallbacks
+    def stopService(self) -> Any:
+        """Finish what is under way, then close what it needs."""
+        self.running = 0
+        yield self._doors.stopService()
+        yield self._inner.stopService()
+        for close in self._closing:
+            close()
+
     def _listen(self, key: str, address: str, port: int, factory: Any) -> None:
-        Listener(self._reactor, address, port, factory, key).setServiceParent(self)
+        listener = Listener(self._reactor, address, port, factory, key)
+        listener.setServiceParent(self._doors)
+
+    def _site(self, resource: Resource, **more: Any) -> Site:
+        """Return the site of a door: nothing but what its resource says."""
+        return Site(
+            resource,
+            reactor=self._reactor,
+            default_content_type=None,
+            parse_forms=False,
+            access_log=self._access_log,
+            **more,
+        )
 
     def _add_sandbox(self, folder: Path) -> None:
         """Add the stand-in for Cumulocity; it makes its certificates first of all."""
@@ -87,17 +125,12 @@ class EdgeProxy(MultiService):
             token_lifetime=table.token_lifetime,
         )
         self._sandbox.make_certificates()
-        self._sandbox.setServiceParent(self)
-
-    def startService(self) -> None:
-        """Start everything, the sandbox first, or end the process."""
-        if self._sandbox is not None:
-            at_once(self._sandbox.listen(), "sandbox.port, sandbox.mqtt_port")
-        super().startService()
+        self._sandbox.setServiceParent(self._inner)
 
     def _open_registry(self, demo: bool) -> RegistryStore:
         """Return the device registry, with the demo devices where *demo* is set."""
         registry = RegistryStore(self._config.hono.registry.path)
+        self._closing.append(registry.close)
         if demo:
             fill_with_demo(registry)
         return registry
@@ -107,7 +140,7 @@ class EdgeProxy(MultiService):
         table = self._config.hono.messaging.embedded
         store = EventStore(table.store_path, self._reactor)
         network = EmbeddedNetwork(store, self._reactor)
-        network.setServiceParent(self)
+        network.setServiceParent(self._inner)
         portal, mechanisms = Portal(ConsumerRealm()), []
         if table.credentials_path is not None:
             users = UsersChecker(table.credentials_path)
@@ -142,7 +175,8 @@ class EdgeProxy(MultiService):
         )
         address, port = table.insecure_port_bind_address, table.insecure_port
         if port:
-            site = Site(resource, table.idle_timeout)
+            idle = table.idle_timeout or float("inf")
+            site = self._site(resource, deadlines=Deadlines(idle=idle))
             self._listen("hono.http.insecure_port", address, port, site)
         self._status.add_hono(address, port)
 
@@ -159,17 +193,23 @@ class EdgeProxy(MultiService):
             tls = ClientTLS(origin.host, table.root_cert_path)
             self._reloads.append(("trust in Cumulocity", tls.reload))
         endpoint = client_endpoint(self._reactor, origin.host, port, tls)
-        scheme = "http" if origin.plain else "https"
-        host = str(origin).removeprefix("http://")
-        upstream = Upstream(self._reactor, endpoint, f"{scheme}://{host}/".encode())
+        where = Origin("http" if origin.plain else "https", origin.host, port)
+        upstream = Pool(where, endpoint, self._reactor)
+        self._closing.append(upstream.close)
+        if tls is not None:
+            self._reloads.append(("connections to Cumulocity", upstream.renew))
         credential = self._device_credential()
-        credential.setServiceParent(self)
-        resource = ProxyResource(upstream, credential, host.encode())
+        credential.setServiceParent(self._inner)
+        resource = ProxyResource(upstream, credential, where.authority)
         for address in table.proxy.bind.address:
             self._listen(
-                "c8y.proxy.bind.port", address, table.proxy.bind.port, Site(resource)
+                "c8y.proxy.bind.port",
+                address,
+                table.proxy.bind.port,
+                self._site(resource),
             )
-        self._status.add_c8y(f"{scheme}://{host}", credential)
+        authority = where.authority.decode()
+        self._status.add_c8y(f"{where.scheme}://{authority}", credential)
 
     def _device_credential(self) -> JWTCredential:
         """Return where the device's token comes from, by ``c8y.token.source``."""
@@ -215,10 +255,10 @@ class EdgeProxy(MultiService):
 
     def _add_ops(self) -> None:
         """Add health, metrics and status, and the handler of SIGHUP."""
-        Reloader(self._reactor, self._reloads).setServiceParent(self)
+        Reloader(self._reactor, self._reloads).setServiceParent(self._inner)
         table, status = self._config.ops, self._status
         resource = ops_resource(status.checks, status.report)
-        self._listen("ops.port", table.bind_address, table.port, Site(resource))
+        self._listen("ops.port", table.bind_address, table.port, self._site(resource))
         counters.EVENTS_WAITING.set_function(status.events_waiting)
         counters.EVENTS_SET_ASIDE.set_function(status.events_set_aside)
         counters.CONSUMERS.set_function(status.consumers)

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.cred.credentials import Anonymous as AnonymousCredentials
 from twisted.cred.credentials import UsernamePassword
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IPushProducer, IReactorTime
 from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.logger import Logger
@@ -144,7 +144,7 @@ class AMQPListenerProtocol(Protocol):
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Let go of everything that hangs on this peer."""
-        self.factory.peers.discard(self)
+        self.factory.gone(self)
         for call in (self._timer, self._flush):
             if call is not None and call.active():
                 call.cancel()
@@ -188,6 +188,7 @@ class AMQPListenerFactory(ServerFactory):
         self.space = space
         self.mechanisms = mechanisms
         self.peers: set[AMQPListenerProtocol] = set()
+        self._drained: Deferred[None] | None = None
         self._clock = clock
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
@@ -196,7 +197,23 @@ class AMQPListenerFactory(ServerFactory):
         protocol.factory = self
         return protocol
 
-    def shut_down(self) -> None:
-        """Say goodbye to every peer."""
+    def drain(self, timeout: float) -> Deferred[None]:
+        """Say goodbye to every peer; fires when all are gone, or after *timeout* s."""
+        if not self.peers:
+            return succeed(None)
+        done = self._drained = Deferred()
+        call = self._clock.callLater(timeout, self._abort)
         for peer in list(self.peers):
             peer.shut_down()
+        return done.addCallback(lambda _: call.cancel() if call.active() else None)
+
+    def _abort(self) -> None:
+        for peer in list(self.peers):
+            peer.transport.abortConnection()
+
+    def gone(self, peer: AMQPListenerProtocol) -> None:
+        """Know that *peer* is gone."""
+        self.peers.discard(peer)
+        if not self.peers and self._drained is not None:
+            drained, self._drained = self._drained, None
+            drained.callback(None)

@@ -6,8 +6,9 @@ percent-encoding reaches Cumulocity as it was sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from urllib.parse import unquote_to_bytes
+
+from edgeproxy.http.requesthead import RequestHead
 
 PREFIX = b"/c8y"
 
@@ -62,15 +63,13 @@ def is_login(target: bytes) -> bool:
     return path == b"/tenant/loginOptions" or path.startswith(b"/tenant/oauth")
 
 
-def authenticates_itself(get_all: Callable[[bytes], Iterable[bytes]]) -> bool:
-    """Say whether a request brings credentials: Authorization or a session cookie.
-
-    *get_all* returns the values of a field.
-    """
-    if any(True for _ in get_all(b"authorization")):
+def authenticates_itself(head: RequestHead) -> bool:
+    """Say whether a request brings credentials: Authorization or a session cookie."""
+    if b"authorization" in head.index:
         return True
-    return any(
+    return b"cookie" in head.index and any(
         pair.strip().partition(b"=")[0] == b"authorization"
-        for cookie in get_all(b"cookie")
+        for name, cookie in head.fields
+        if name.lower() == b"cookie"
         for pair in cookie.split(b";")
     )

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
 
 from twisted.cred.credentials import UsernamePassword
 
 from edgeproxy.hono import statuses
 from edgeproxy.hono.outcomes import Answered
+from edgeproxy.http.requesthead import RequestHead
 from edgeproxy.portal.errors import MalformedCredentials
 
 
-def basic_credentials(values: Sequence[bytes]) -> UsernamePassword:
-    """Return the credentials in the Authorization field's *values* (RFC 7617, §2).
+def basic_credentials(head: RequestHead) -> UsernamePassword:
+    """Return the credentials in the Authorization field of *head* (RFC 7617, §2).
 
     Raises `Answered` where there are none, they are not Basic or no Base64, and
     `MalformedCredentials` where there is no colon in them.
     """
-    if len(values) != 1:
-        # None at all, or several, of which no one can say which counts.
-        raise Answered(statuses.MALFORMED if values else statuses.UNAUTHORIZED)
-    scheme, space, encoded = values[0].partition(b" ")
+    value = head.index.get(b"authorization")
+    if value is None:
+        raise Answered(statuses.UNAUTHORIZED)
+    if len(head.index) != len(head.fields) and _repeated(head):
+        raise Answered(statuses.MALFORMED)
+    scheme, space, encoded = value.partition(b" ")
     if not space:
         raise Answered(statuses.MALFORMED)
     if scheme.lower() != b"basic":
@@ -35,3 +37,8 @@ def basic_credentials(values: Sequence[bytes]) -> UsernamePassword:
     if not colon:
         raise MalformedCredentials("malformed credentials")
     return UsernamePassword(username, password)
+
+
+def _repeated(head: RequestHead) -> bool:
+    """Say whether there are several, of which nobody can say which one counts."""
+    return sum(name.lower() == b"authorization" for name, _ in head.fields) > 1

@@ -7,6 +7,7 @@ from twisted.python.failure import Failure
 
 from edgeproxy.hono import statuses
 from edgeproxy.hono.statuses import Status, saying
+from edgeproxy.http.errors import ProtocolError
 from edgeproxy.messaging.network import NotSent, Rejected, Undeliverable
 from edgeproxy.portal.errors import MalformedCredentials, TenantRefused
 from edgeproxy.registry.assertion import AssertionRefused
@@ -26,6 +27,8 @@ def status_of(failure: Failure) -> Status | None:
     match error:
         case Answered():
             return error.status
+        case ProtocolError():
+            return Status(error.status)
         case MalformedCredentials():
             return statuses.MALFORMED_CREDENTIALS
         case UnauthorizedLogin():

@@ -6,19 +6,24 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
+from zope.interface import implementer
 
 from edgeproxy.hono import statuses
 from edgeproxy.hono.authentication import basic_credentials
 from edgeproxy.hono.outcomes import Answered, status_of
-from edgeproxy.hono.routes import Route, allowed_methods, find_route
+from edgeproxy.hono.routes import ENDPOINTS, Route, allowed_methods, find_route
 from edgeproxy.hono.statuses import Status, saying
 from edgeproxy.hono.upload import read_upload
-from edgeproxy.http.site import origin_form
+from edgeproxy.http.collect import TooLarge, collect
+from edgeproxy.http.head import Fields
+from edgeproxy.http.interfaces import IStreamingResource
 from edgeproxy.messaging.network import INetwork
 from edgeproxy.metrics import counters
 from edgeproxy.portal.avatars import Device
@@ -28,6 +33,7 @@ from edgeproxy.registry.assertion import Assertion
 Assert = Callable[[str, str, str | None], Assertion]
 
 
+@implementer(IStreamingResource)
 class HonoResource(Resource):
     """Everything that devices publish to.
 
@@ -37,6 +43,7 @@ class HonoResource(Resource):
     """
 
     isLeaf = True
+    streaming = True
     _log = Logger("edgeproxy.hono")
 
     def __init__(
@@ -54,10 +61,10 @@ class HonoResource(Resource):
         self._network = network
         self._max_payload = max_payload
         quoted = realm.replace("\\", "\\\\").replace('"', '\\"')
-        self._challenge = f'Basic realm="{quoted}"'.encode()
+        self._challenge = (b"WWW-Authenticate", f'Basic realm="{quoted}"'.encode())
         self._wall_clock = wall_clock
 
-    def render(self, request: Any) -> Any:
+    def render(self, request: Any) -> int:
         """Take what a device publishes."""
         published = self._publish(request)
         gone = request.notifyFinish()
@@ -70,24 +77,23 @@ class HonoResource(Resource):
     @inlineCallbacks
     def _publish(self, request: Any) -> Any:
         """Return the status for *request*, or fail with why there is none."""
-        target = origin_form(request.uri)
-        route = find_route(target.partition(b"?")[0], self._login is not None)
+        head = request.head
+        route = find_route(request.path, self._login is not None)
         methods = allowed_methods(route)
         if request.method not in methods:
-            request.setHeader(b"allow", b", ".join(methods))
-            raise Answered(statuses.METHOD_NOT_ALLOWED)
-        payload = request.content.read(self._max_payload + 1)
-        if len(payload) > self._max_payload:
-            status = statuses.TOO_LARGE
-            raise Answered(saying(status, status.body.format(self._max_payload)))
+            raise Answered(attrs.evolve(statuses.METHOD_NOT_ALLOWED, allow=methods))
+        body = request.body
+        if max(body.length or 0, body.received) > self._max_payload:
+            raise TooLarge
         avatar: Device | None = None
         if self._login is not None:
-            values = request.requestHeaders.getRawHeaders(b"authorization", ())
-            avatar = yield self._login(basic_credentials(values))
+            avatar = yield self._login(basic_credentials(head))
         tenant_id, device_id = _addressee(route, avatar)
-        upload = read_upload(
-            route.endpoint, target.decode("latin-1"), payload, request.getHeader
-        )
+        # Only now does a client that waits for 100 (Continue) send its body.
+        payload = body.take() if body.complete else None
+        if payload is None:
+            payload = yield collect(body, self._max_payload)
+        upload = read_upload(route.endpoint, request.uri, payload, head.index)
         gateway = avatar.device_id if avatar is not None else None
         assertion = self._assert(
             tenant_id, device_id, gateway if gateway != device_id else None
@@ -98,31 +104,35 @@ class HonoResource(Resource):
         return statuses.ACCEPTED
 
     def _status_of(self, failure: Failure) -> Status:
-        status = status_of(failure)
-        if status is None:
+        if failure.check(TooLarge):
+            status = statuses.TOO_LARGE
+            return saying(status, status.body.format(self._max_payload))
+        if failure.check(ConnectionLost, ConnectionDone):
+            return statuses.MALFORMED  # it left amid its body and will not see this
+        found = status_of(failure)
+        if found is None:
             self._log.failure("request of a device failed", failure)
             return statuses.INTERNAL
-        return status
+        return found
 
     def _answer(self, status: Status, request: Any, gone: Deferred[None]) -> None:
-        endpoint = request.uri[1:].partition(b"/")[0].partition(b"?")[0]
-        known = endpoint if endpoint in (b"telemetry", b"event") else b"other"
-        counters.HONO_RESPONSES.labels(known.decode(), str(status.code)).inc()
+        endpoint = ENDPOINTS.get(request.path[1:].partition(b"/")[0], "other")
+        counters.HONO_RESPONSES[endpoint, status.code].inc()
         if gone.called:
             return
-        reason = None if status.reason is None else status.reason.encode()
-        request.setResponseCode(status.code, reason)
-        body = status.body.encode()
-        request.setHeader(b"content-length", b"%d" % len(body))
+        fields: Fields = []
         if status.code == 401:
-            request.setHeader(b"www-authenticate", self._challenge)
+            fields.append(self._challenge)
         if status.retry_after is not None:
-            request.setHeader(b"retry-after", b"%d" % status.retry_after)
-        if body:
-            if status.reason is None:
-                request.setHeader(b"content-type", b"text/plain; charset=utf-8")
-            request.write(body)
-        request.finish()
+            fields.append((b"Retry-After", b"%d" % status.retry_after))
+        if status.allow:
+            fields.append((b"Allow", b", ".join(status.allow)))
+        reason = None
+        if status.reason is not None:
+            reason = status.reason.encode()
+        elif status.body:
+            fields.append((b"Content-Type", b"text/plain; charset=utf-8"))
+        request.respond(status.code, reason, fields, status.body.encode())
 
 
 def _addressee(route: Route, avatar: Device | None) -> tuple[str, str]:

@@ -13,13 +13,14 @@ import attrs
 class Status:
     """An answer: *code*, a *reason* where it is not the standard one, *body* text.
 
-    *retry_after* is in seconds.
+    *retry_after* is in seconds, *allow* the methods that a 405 names.
     """
 
     code: int
     body: str = ""
     reason: str | None = None
     retry_after: int | None = None
+    allow: tuple[bytes, ...] = ()
 
 
 ACCEPTED = Status(202)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
 import attrs
@@ -44,8 +44,6 @@ _STANDARD = frozenset(
         "ttl",
     }
 )
-
-Get = Callable[[str], str | None]
 
 
 @attrs.frozen
@@ -96,20 +94,29 @@ class Upload:
         )
 
 
-def read_upload(endpoint: str, target: str, payload: bytes, header: Get) -> Upload:
+def read_upload(
+    endpoint: str, uri: bytes, payload: bytes, fields: Mapping[bytes, bytes]
+) -> Upload:
     """Return the checked upload to *endpoint*, or raise `Answered` with a 400.
 
-    *target* is the request target as it was posted, *header* returns a field's value.
+    *uri* is the request target as it was posted, *fields* the header's values by
+    lower-case name.
     """
-    content_type = _content_type(header("content-type"), payload)
+
+    def header(name: bytes) -> str | None:
+        value = fields.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    target = uri.decode("latin-1")
+    content_type = _content_type(header(b"content-type"), payload)
     return Upload(
         endpoint=endpoint,
         payload=payload,
         content_type=content_type,
-        qos=_qos(header("qos-level"), endpoint),
-        ttd=_ttd(header("hono-ttd") or _query(target, "hono-ttd")),
+        qos=_qos(header(b"qos-level"), endpoint),
+        ttd=_ttd(header(b"hono-ttd") or _query(target, "hono-ttd")),
         orig_address=target,
-        trace=_trace(header("traceparent"), header("tracestate")),
+        trace=_trace(header(b"traceparent"), header(b"tracestate")),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-Field = tuple[bytes, bytes]
+from edgeproxy.http.head import Fields, connection_options
 
 # §7.6.1 names these; Proxy-Connection is no standard but sent all the same, and
 # Proxy-Authenticate and Proxy-Authorization are between a client and its proxy.
@@ -23,15 +23,26 @@ HOP_BY_HOP = frozenset(
 )
 
 
-def end_to_end(fields: Iterable[Field], besides: frozenset[bytes]) -> list[Field]:
+# Options that name no field: nothing to look for among the others.
+_OPTIONS = frozenset({b"close", b"keep-alive", b"upgrade"})
+
+
+def end_to_end(
+    fields: Iterable[tuple[bytes, bytes]], besides: frozenset[bytes]
+) -> Fields:
     """Return *fields* without those that end at this hop.
 
     That is `HOP_BY_HOP`, what a Connection field lists, and the lower-case names
     *besides*.
     """
-    fields = list(fields)
-    dropped = HOP_BY_HOP | besides
-    for name, value in fields:
-        if name.lower() == b"connection":
-            dropped |= {option.strip().lower() for option in value.split(b",")}
-    return [(name, value) for name, value in fields if name.lower() not in dropped]
+    kept: Fields = []
+    listed: set[bytes] = set()
+    for field in fields:
+        name = field[0].lower()
+        if name == b"connection":
+            listed.update(connection_options(field[1]))
+        elif name not in HOP_BY_HOP and name not in besides:
+            kept.append(field)
+    if listed and not listed <= _OPTIONS:
+        return [field for field in kept if field[0].lower() not in listed]
+    return kept

@@ -7,7 +7,7 @@ import sys
 from typing import Any, NoReturn
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -16,6 +16,11 @@ from twisted.python.failure import Failure
 # Connections the kernel keeps for us between two accepts: a site whose gateways all
 # reconnect at once after a power cut.
 BACKLOG = 1024
+
+
+# Seconds that requests under way are given when the service stops. systemd gives 90
+# in all; a client that waits for longer is one that polls.
+DRAIN = 10.0
 
 
 def cannot_start(problem: str) -> NoReturn:
@@ -67,7 +72,13 @@ class Listener(Service):
         )
         self._log.info("{key}: listening on {where}", key=self._key, where=self._where)
 
-    def stopService(self) -> Any:
-        """Listen no more."""
+    def stopService(self) -> Deferred[Any]:
+        """Listen no more; fires once whoever is being served has been."""
         super().stopService()
-        return self._port.stopListening() if self._port is not None else None
+        if self._port is None:
+            return succeed(None)
+        closed = maybeDeferred(self._port.stopListening)
+        drain = getattr(self._factory, "drain", None)
+        if drain is None:
+            return closed
+        return gatherResults([closed, drain(DRAIN)])

@@ -138,12 +138,26 @@ class ListenerTests(SynchronousTestCase):
 
     def test_stopping_closes_every_connection(self) -> None:
         peer = self.log_in()
-        self.factory.shut_down()
+        drained = self.factory.drain(5.0)
         peer.receive(self.sent())
         self.assertEqual(
             peer.connection.remote_condition.name, "amqp:connection:forced"
         )
         self.assertTrue(self.transport.disconnecting)
+        self.assertNoResult(drained)
+        self.protocol.connectionLost()
+        self.successResultOf(drained)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_peer_that_does_not_close_is_cut_off(self) -> None:
+        self.log_in()
+        self.factory.drain(5.0)
+        self.clock.advance(5.0)
+        self.assertTrue(self.transport.aborted)
+
+    def test_without_peers_there_is_nothing_to_wait_for(self) -> None:
+        self.protocol.connectionLost()
+        self.successResultOf(self.factory.drain(5.0))
 
     def test_a_lost_connection_leaves_nothing_behind(self) -> None:
         peer = self.log_in()

@@ -6,14 +6,21 @@ from typing import Any, cast
 
 import attrs
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.error import ConnectionDone, ConnectionRefusedError
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.iweb import UNKNOWN_LENGTH
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from edgeproxy.c8y.credential import CredentialUnavailable, IDeviceCredential
+from edgeproxy.c8y.forward import REPLAYABLE
 from edgeproxy.c8y.proxy import ProxyResource
-from edgeproxy.http.upstream import Response
+from edgeproxy.http.body import Body, NoSource
+from edgeproxy.http.errors import ProtocolError
+from edgeproxy.http.failures import ConnectionFailed
+from edgeproxy.http.response import Response
+from edgeproxy.http.responsehead import ResponseHead
 from tests.fakes.site import Answer, Exchange
 
 
@@ -43,31 +50,68 @@ class Sent:
     method: bytes
     target: bytes
     headers: list[tuple[bytes, bytes]]
-    body: bytes
+    body: Any
 
     def all(self, name: bytes) -> list[bytes]:
         return [value for found, value in self.headers if found.lower() == name]
 
 
 class Upstream:
-    """Keeps requests; answers them with *answers*, the last one for ever."""
+    """A pool that keeps requests and gives *answers*, the last one for ever."""
 
     def __init__(self) -> None:
         self.sent: list[Sent] = []
         self.answers: list[Any] = [response()]
 
-    def request(self, *request: Any) -> Deferred[Response]:
+    def request(self, *request: Any, **deadlines: float) -> Deferred[Response]:
         self.sent.append(Sent(*request))
+        self.assert_patient(deadlines)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             return fail(answer)
-        return answer if isinstance(answer, Deferred) else succeed(answer)
+        return answer if isinstance(answer, Deferred) else succeed(answer())
+
+    def assert_patient(self, deadlines: dict[str, float]) -> None:
+        """A long poll may be silent for a quarter of an hour."""
+        assert deadlines == {"head_timeout": 900.0, "silence": 900.0}
 
 
-def response(status: int = 200, body: bytes = b"{}", **more: Any) -> Response:
-    headers = more.get("headers", [(b"Content-Type", b"application/json")])
+class Source(NoSource):
+    """The connection of a response; *calls* is what was asked of it."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def body_resumed(self) -> None:
+        self.calls.append("resumed")
+
+    def body_stopped(self) -> None:
+        self.calls.append("stopped")
+
+
+def open_response(length: int | None = None, source: Source | None = None) -> Response:
+    """Return a response whose body is still to come."""
+    head = ResponseHead(b"GET", 1, 200, b"Fine", [])
+    return Response(head, Body(source or Source(), length), cast(Any, None))
+
+
+def response(status: int = 200, body: bytes = b"{}", **more: Any) -> Any:
+    """Return a function that makes a response, complete with its body."""
+    fields = more.get("headers", [(b"Content-Type", b"application/json")])
+    length = more.get("length", len(body))
+    if length is not None:
+        fields = [*fields, (b"Content-Length", b"%d" % length)]
     reason = more.get("reason", b"Fine")
-    return Response(status, reason, headers, body, more.get("length", len(body)))
+
+    def make() -> Response:
+        head = ResponseHead(b"GET", 1, status, reason, fields)
+        arriving = Body(NoSource(), len(body))
+        if body:
+            arriving.push(body)
+        arriving.end([])
+        return Response(head, arriving, cast(Any, None))
+
+    return make
 
 
 class ProxyTests(SynchronousTestCase):
@@ -264,7 +308,8 @@ class ProxyTests(SynchronousTestCase):
         self.assertEqual(len(self.upstream.sent), 3)
 
     def test_cumulocity_that_cannot_be_reached_is_a_bad_gateway(self) -> None:
-        self.upstream.answers = [ConnectionRefusedError("no")]
+        refused = ConnectionFailed(ConnectionRefusedError(), sent=False)
+        self.upstream.answers = [refused]
         answer = self.ask()
         self.assertEqual(answer.line, "502 Bad Gateway")
         self.assertEqual(answer.body, b"Error communicating with Cumulocity")
@@ -294,3 +339,103 @@ class ProxyTests(SynchronousTestCase):
         self.exchange.leave()
         self.assertEqual(len(cancelled), 1)
         self.assertEqual(self.upstream.sent, [])
+
+    def start_upload(self, length: int | None, first: bytes = b"") -> None:
+        """Send the head of a POST, and the first bytes of its body."""
+        framing = (
+            b"Transfer-Encoding: chunked"
+            if length is None
+            else b"Content-Length: %d" % length
+        )
+        self.exchange.transport.clear()
+        self.exchange.channel.dataReceived(
+            b"POST /c8y/x HTTP/1.1\r\nHost: a\r\n%b\r\n\r\n%b" % (framing, first)
+        )
+
+    def test_a_small_body_is_kept_for_a_replay(self) -> None:
+        self.upstream.answers = [response(401), response(201)]
+        self.start_upload(4, b"ab")
+        self.assertEqual(self.upstream.sent, [])
+        self.exchange.channel.dataReceived(b"cd")
+        self.assertEqual([sent.body for sent in self.upstream.sent], [b"abcd"] * 2)
+
+    def test_a_long_body_streams_and_its_401_passes(self) -> None:
+        for length in (REPLAYABLE + 1, None):
+            self.setUp()
+            self.upstream.answers = [response(401)]
+            self.start_upload(length)
+            (sent,) = self.upstream.sent
+            known = UNKNOWN_LENGTH if length is None else length
+            self.assertEqual(sent.body.length, known)
+            self.assertEqual(self.exchange.answer().status, 401)
+            # The next request has a fresh token all the same.
+            self.assertEqual(self.credential.asked, [b"Bearer one"])
+
+    def test_a_streamed_body_arrives_as_it_comes(self) -> None:
+        self.upstream.answers = [Deferred()]
+        self.start_upload(None, b"2\r\nab\r\n")
+        producer, consumer = self.upstream.sent[0].body, Consumer()
+        done = producer.startProducing(consumer)
+        producer.pauseProducing()
+        self.exchange.channel.dataReceived(b"2\r\ncd\r\n0\r\n\r\n")
+        self.assertEqual(consumer.data, b"ab")
+        producer.resumeProducing()
+        self.assertEqual(consumer.data, b"abcd")
+        self.successResultOf(done)
+
+    def test_a_malformed_body_is_the_clients_fault(self) -> None:
+        self.upstream.answers = [Deferred()]
+        self.start_upload(None, b"2\r\nab\r\n")
+        done = self.upstream.sent[0].body.startProducing(Consumer())
+        self.exchange.channel.dataReceived(b"nonsense\r\n")
+        self.failureResultOf(done, ProtocolError)
+        self.assertEqual(self.exchange.answer().status, 400)
+
+    def test_a_response_streams_under_back_pressure(self) -> None:
+        source = Source()
+        streaming = open_response(10, source)
+        self.upstream.answers = [succeed(streaming)]
+        self.assertEqual(self.ask()["content-length"], "10")
+        streaming.body.push(b"01234")
+        self.assertEqual(self.exchange.answer().body, b"01234")
+        self.exchange.channel.pauseProducing()
+        streaming.body.push(b"56789")
+        streaming.body.end([])
+        self.assertEqual(self.exchange.answer().body, b"01234")
+        self.exchange.channel.resumeProducing()
+        self.assertEqual(self.exchange.answer().body, b"0123456789")
+
+    def test_a_response_that_breaks_off_never_ends_cleanly(self) -> None:
+        for length in (10, None):
+            self.setUp()
+            streaming = open_response(length)
+            self.upstream.answers = [succeed(streaming)]
+            self.ask()
+            streaming.body.push(b"01234")
+            streaming.body.fail(Failure(ConnectionDone()))
+            self.assertTrue(self.exchange.transport.aborted)
+            self.assertNotIn(b"\r\n0\r\n", self.exchange.answer().body)
+
+    def test_a_client_that_leaves_stops_the_download(self) -> None:
+        source = Source()
+        streaming = open_response(None, source)
+        self.upstream.answers = [succeed(streaming)]
+        self.ask()
+        self.exchange.leave()
+        self.assertEqual(source.calls[-1], "stopped")
+
+    def test_a_client_that_leaves_amid_its_upload_is_no_error(self) -> None:
+        for length in (100, REPLAYABLE + 1):
+            self.setUp()
+            self.upstream.answers = [Deferred()]
+            self.start_upload(length, b"x")
+            self.exchange.leave()
+            self.assertEqual(self.exchange.answer().line, "")
+
+
+class Consumer:
+    def __init__(self) -> None:
+        self.data = b""
+
+    def write(self, data: bytes) -> None:
+        self.data += data

@@ -6,10 +6,10 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
 from twisted.web.resource import Resource
 
-from edgeproxy.http.site import Site
+from edgeproxy.http.server import Site
+from tests.http.wires import Wire
 
 
 class Exchange:
@@ -17,10 +17,14 @@ class Exchange:
 
     def __init__(self, resource: Resource) -> None:
         self.clock = Clock()
-        site = Site(resource)
-        site.reactor = self.clock
+        site = Site(
+            resource,
+            reactor=self.clock,
+            default_content_type=None,
+            parse_forms=False,
+        )
         self.channel: Any = site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 4))
-        self.transport = StringTransport()
+        self.transport = Wire()
         self.channel.makeConnection(self.transport)
 
     def ask(

@@ -17,8 +17,9 @@ from twisted.web.client import Agent, HTTPConnectionPool, readBody
 
 from edgeproxy.c8y.proxy import ProxyResource
 from edgeproxy.c8y.token import JWTCredential
-from edgeproxy.http.site import Site
-from edgeproxy.http.upstream import Upstream
+from edgeproxy.http.origin import Origin
+from edgeproxy.http.pool import Pool
+from edgeproxy.http.server import Site
 from edgeproxy.sandbox.sandbox import Sandbox
 from edgeproxy.tls.client import ClientTLS
 from edgeproxy.tls.endpoint import client_endpoint
@@ -79,12 +80,11 @@ class TokenBridgeTests(TestCase):
         tls = ClientTLS("localhost", str(self.sandbox.ca_file))
         port = self.sandbox.https_port
         endpoint = client_endpoint(reactor, "127.0.0.1", port, tls)
-        origin = b"https://localhost:%d/" % port
-        upstream = Upstream(reactor, endpoint, origin)
+        upstream = Pool(Origin("https", "localhost", port), endpoint, reactor)  # type: ignore[arg-type]
         self.addCleanup(upstream.close)
         door = ProxyResource(upstream, credential, b"localhost")
         listening = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
-        port = await listening.listen(Site(door))
+        port = await listening.listen(Site(door, reactor=reactor))
         self.addCleanup(port.stopListening)
         self.door = b"http://127.0.0.1:%d/c8y" % port.getHost().port
 

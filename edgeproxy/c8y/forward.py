@@ -1,0 +1,176 @@
+"""One request on its way to Cumulocity and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.iweb import IBodyProducer
+
+from edgeproxy.c8y.credential import CredentialUnavailable, IDeviceCredential
+from edgeproxy.http.collect import collect
+from edgeproxy.http.errors import ProtocolError
+from edgeproxy.http.failures import RequestFailed
+from edgeproxy.http.fields import end_to_end
+from edgeproxy.http.head import Fields
+from edgeproxy.http.pool import Pool
+from edgeproxy.http.relay import RequestRelay, ResponseRelay
+from edgeproxy.http.response import Response
+from edgeproxy.metrics import counters
+
+BAD_GATEWAY = b"Error communicating with Cumulocity"  # seed 000, possible errors
+
+# Bytes of a body that are kept to send it once more after a 401, as thin-edge does.
+REPLAYABLE = 1 << 20
+
+# Seconds. A long poll is silent for up to ten minutes (facts of Cumulocity, §4.6).
+SILENCE = 900.0
+
+# Made anew by our side of the client's connection.
+_NOT_RETURNED = frozenset({b"content-length"})
+
+
+class Forward:
+    """Sends *request* as *target* with *fields* to *upstream*, and answers it.
+
+    With a *credential* the request is the device's: its authorization is added, and
+    after a 401 a fresher one is tried once. Without, it authenticates itself, and
+    whatever comes back is final.
+    """
+
+    _log = Logger("edgeproxy.c8y")
+
+    def __init__(
+        self,
+        upstream: Pool,
+        credential: IDeviceCredential | None,
+        request: Any,
+        target: bytes,
+        fields: Fields,
+    ) -> None:
+        self._upstream = upstream
+        self._credential = credential
+        self._request = request
+        self._target = target
+        self._fields = fields
+        self._body: bytes | IBodyProducer | None = None
+        self._replayable = True
+        self._authorization: bytes | None = None
+        # What is under way, and is of no use any more when the client has left.
+        self._waiting: Deferred[Any] | None = None
+        self._refused: Response | None = None
+        self._left = False
+
+    def start(self) -> None:
+        """Go."""
+        self._request.notifyFinish().addErrback(self._client_left)
+        body = self._request.body
+        if body.complete:
+            self._body = body.take() or None
+            self._authorize()
+        elif body.length is not None and body.length <= REPLAYABLE:
+            self._wait(collect(body, REPLAYABLE), self._collected)
+        else:
+            self._body, self._replayable = RequestRelay(body), False
+            self._authorize()
+
+    def _client_left(self, _: Failure) -> None:
+        self._left = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+        if self._refused is not None:
+            self._refused.abort()
+
+    def _wait(self, waiting: Deferred[Any], then: Any) -> None:
+        self._waiting = waiting
+        waiting.addCallback(then)
+        waiting.addErrback(self._failed)
+
+    def _collected(self, body: bytes) -> None:
+        self._body = body or None
+        self._authorize()
+
+    def _authorize(self) -> None:
+        if self._credential is None:
+            self._send(None)
+        elif (current := self._credential.current) is not None:
+            self._send(current)
+        else:
+            self._wait(self._credential.fetch(), self._send)
+
+    def _send(self, authorization: bytes | None) -> None:
+        fields = self._fields
+        if authorization is not None:
+            self._authorization = authorization
+            fields = [*fields, (b"Authorization", authorization)]
+        sent = self._upstream.request(
+            self._request.method,
+            self._target,
+            fields,
+            self._body,
+            head_timeout=SILENCE,
+            silence=SILENCE,
+        )
+        self._wait(sent, self._answered)
+
+    def _answered(self, response: Response) -> None:
+        if response.status == 401 and self._credential is not None:
+            credential, self._credential = self._credential, None
+            assert self._authorization is not None
+            self._refused = response
+            self._wait(credential.refused(self._authorization), self._refreshed)
+        else:
+            self._relay(response)
+
+    def _refreshed(self, fresher: bytes | None) -> None:
+        """Try once more, or pass the 401 on where that cannot be."""
+        refused, self._refused = self._refused, None
+        assert refused is not None
+        if fresher is None or not self._replayable:
+            self._relay(refused)
+        else:
+            refused.abort()
+            self._send(fresher)
+
+    def _relay(self, response: Response) -> None:
+        self._waiting = None
+        request = self._request
+        counters.C8Y_RESPONSES[response.status].inc()
+        fields = end_to_end(response.fields, _NOT_RETURNED)
+        body = response.take()
+        if request.method == b"HEAD" or response.status in (204, 304):
+            request.start(
+                response.status, response.reason, fields, response.head.announced
+            )
+            request.finish()
+        elif body is not None:
+            request.respond(response.status, response.reason, fields, body)
+        else:
+            length = response.length
+            request.start(response.status, response.reason, fields, length)
+            ResponseRelay(request, response.body)
+
+    def _failed(self, failure: Any) -> None:
+        self._waiting = None
+        if self._left or failure.check(ConnectionLost, ConnectionDone):
+            return  # the client has left, perhaps amid its body: nobody is to be told
+        if failure.check(ProtocolError) and failure.value.status < 500:
+            self._request.respond(failure.value.status, None, [], b"")
+            return  # its body was malformed
+        cause = "credential" if failure.check(CredentialUnavailable) else "upstream"
+        counters.C8Y_FAILURES.labels(cause).inc()
+        request = self._request
+        if failure.check(CredentialUnavailable, RequestFailed, ProtocolError):
+            self._log.error(
+                "{method} {path} not forwarded: {reason}",
+                method=request.method.decode("ascii", "replace"),
+                path=request.path.decode("ascii", "replace"),
+                reason=failure.getErrorMessage(),
+            )
+        else:
+            self._log.failure("a request was not forwarded", failure)
+        content_type = (b"Content-Type", b"text/plain; charset=utf-8")
+        request.respond(502, None, [content_type], BAD_GATEWAY)
