@@ -18,7 +18,8 @@ from edgeproxy.http.agentresponse import AgentRequest, AgentResponse
 from edgeproxy.http.errors import ProtocolError
 from edgeproxy.http.failures import ConnectionFailed
 from edgeproxy.http.origin import Origin
-from edgeproxy.http.pool import Pool, PoolSettings
+from edgeproxy.http.pool import Pool
+from edgeproxy.http.poolsettings import PoolSettings
 from edgeproxy.http.response import Response
 
 

@@ -44,6 +44,9 @@ class NoSource:
     def body_stopped(self) -> None: ...
 
 
+NO_SOURCE = NoSource()
+
+
 @implementer(IPushProducer)
 class Body:
     """The body of a request on the server or of a response on the client.
@@ -77,6 +80,16 @@ class Body:
         self._paused = False
         self._ended = False
         self._failure: Failure | None = None
+
+    @classmethod
+    def whole(cls, data: bytes) -> Body:
+        """Return a body that is all here."""
+        body = cls(NO_SOURCE, len(data))
+        body.received = len(data)
+        if data:
+            body._held.append(data)
+        body._ended = True
+        return body
 
     @property
     def complete(self) -> bool:

@@ -73,7 +73,7 @@ class Connection(Outlet):
             self._sender.stop()
         if exchange is None:
             return
-        if response is not None and exchange.done is None:
+        if response is not None and exchange.caller is None:
             self._cut_short(response.body, reason)
         elif self._error is not None:
             exchange.fail(self._error)
@@ -146,6 +146,13 @@ class Connection(Outlet):
             self.response = Response(head, Body(self, 0), self)
             self.pool.uncount(self)
             exchange.respond(self.response)
+            return
+        data = self._reader.whole()
+        if data is not None:
+            # The usual case: a small response that arrived in one piece.
+            self.response = response = Response(head, Body.whole(data), self)
+            self._finished()
+            exchange.respond(response)
             return
         body = Body(self, head.length if head.length >= 0 else None)
         self.response = response = Response(head, body, self)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 
@@ -26,6 +25,16 @@ _MEANS_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
 _FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 
 
+class Caller(Protocol):
+    """Whoever waits for a response; one of these is called, once."""
+
+    def responded(self, response: Response) -> None:
+        """Take the response; its body may be here or still to come."""
+
+    def failed(self, reason: Failure) -> None:
+        """Know that there will be none."""
+
+
 class Exchange:
     """A request as bytes, and whom to tell of the response.
 
@@ -35,8 +44,8 @@ class Exchange:
 
     __slots__ = (
         "body",
+        "caller",
         "connection",
-        "done",
         "expects",
         "fields",
         "fresh",
@@ -58,6 +67,7 @@ class Exchange:
         body: bytes | IBodyProducer | None,
         head_timeout: float,
         silence: float,
+        caller: Caller,
     ) -> None:
         self.pool = pool
         self.method = method
@@ -69,7 +79,7 @@ class Exchange:
         self.since = pool.now
         self.connection: Outlet | None = None
         self._compose(pool.authority, method, target, fields, body)
-        self.done: Deferred[Response] | None = Deferred(self._cancelled)
+        self.caller: Caller | None = caller
 
     def _compose(
         self,
@@ -79,14 +89,19 @@ class Exchange:
         fields: Fields,
         body: bytes | IBodyProducer | None,
     ) -> None:
-        if not TOKEN.fullmatch(method) or not REQUEST_TARGET.fullmatch(target):
+        if (
+            method not in IDEMPOTENT
+            and method not in _MEANS_BODY
+            and not TOKEN.fullmatch(method)
+        ) or not REQUEST_TARGET.fullmatch(target):
             raise ValueError("method or target is malformed (RFC 9112 section 3)")
         names = {name.lower() for name, _ in fields}
         if not names.isdisjoint(_FRAMING):
             fields = [field for field in fields if field[0].lower() not in _FRAMING]
-        lines = [b"%b: %b\r\n" % field for field in fields]
+        lines = [b"%b %b HTTP/1.1" % (method, target)]
         if b"host" not in names:
-            lines.insert(0, b"Host: %b\r\n" % authority)
+            lines.append(b"Host: " + authority)
+        lines += map(b": ".join, fields)
         self.length: int | None = None
         if isinstance(body, bytes):
             self.length = len(body)
@@ -94,13 +109,14 @@ class Exchange:
             known = body.length
             self.length = CHUNKED if known is UNKNOWN_LENGTH else int(known)
         if self.length == CHUNKED:
-            lines.append(b"Transfer-Encoding: chunked\r\n")
+            lines.append(b"Transfer-Encoding: chunked")
         elif self.length is not None or method in _MEANS_BODY:
-            lines.append(b"Content-Length: %d\r\n" % (self.length or 0))
+            lines.append(b"Content-Length: %d" % (self.length or 0))
         self.expects = b"expect" in names and self.length is not None
-        head = b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, b"".join(lines))
+        lines.append(b"\r\n")
+        head = b"\r\n".join(lines)
         # Nobody talks us into writing a second request, or a field that was not given.
-        if head.count(b"\n") != len(lines) + 2 or head.count(b"\r") != len(lines) + 2:
+        if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
             raise ValueError("line break in a header field (RFC 9112 section 2.2)")
         self.head = head
 
@@ -118,18 +134,19 @@ class Exchange:
 
     def respond(self, response: Response) -> None:
         """Tell the caller."""
-        done, self.done = self.done, None
-        if done is not None:
-            done.callback(response)
+        caller, self.caller = self.caller, None
+        if caller is not None:
+            caller.responded(response)
 
     def fail(self, reason: BaseException) -> None:
         """Tell the caller that there is no response, and why."""
-        done, self.done = self.done, None
-        if done is not None:
-            done.errback(Failure(reason))
+        caller, self.caller = self.caller, None
+        if caller is not None:
+            caller.failed(Failure(reason))
 
-    def _cancelled(self, done: Deferred[Response]) -> None:
-        self.done = None
+    def cancel(self) -> None:
+        """Want no response any more; the caller hears nothing."""
+        self.caller = None
         if self.connection is not None:
             self.connection.abort()
         else:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.tcp import Connection
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 Write = Callable[[bytes], None]
 
@@ -25,9 +26,15 @@ _PRIVATE = ("dataBuffer", "_tempDataBuffer", "_writeDisconnected")
 def writer(transport: Any) -> Write:
     """Return what to call instead of ``transport.write``.
 
-    It is ``transport.write`` itself unless *transport* is a plain TCP connection of
-    Twisted's own whose insides are as expected.
+    It is ``transport.write`` itself unless *transport* is a TCP connection of Twisted's
+    own whose insides are as expected. TLS over such a connection is given this way of
+    writing too: its records leave as they are made.
     """
+    if isinstance(transport, TLSMemoryBIOProtocol):
+        below = transport.transport
+        if isinstance(below, Connection) and "write" not in vars(below):
+            below.write = writer(below)  # type: ignore[method-assign]
+        return transport.write
     if (
         not isinstance(transport, Connection)
         or getattr(transport, "TLS", False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 
-import attr
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IDelayedCall,
@@ -16,39 +15,27 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IBodyProducer
 
 from edgeproxy.http.connection import Connection
-from edgeproxy.http.exchange import Exchange
+from edgeproxy.http.exchange import Caller, Exchange
 from edgeproxy.http.failures import ConnectionFailed, Overloaded, TimedOut
 from edgeproxy.http.head import Fields
 from edgeproxy.http.limits import Limits
 from edgeproxy.http.origin import Origin
+from edgeproxy.http.poolsettings import PoolSettings
 from edgeproxy.http.response import Response
 
 # Seconds between two looks at all deadlines, and so the grain of time here.
 SWEEP = 1.0
 
 
-@attr.s(auto_attribs=True, frozen=True, slots=True, kw_only=True)
-class PoolSettings:
-    """Bounds on the connections to one origin; times are in seconds."""
+class _Waiting:
+    """A caller that is a Deferred."""
 
-    # Connections that ordinary requests are on, being opened or in use.
-    connections: int = 64
-    # All of them, with downloads and long polls: one for each that may be open.
-    most: int = 1024
-    # A request that has taken this long is no ordinary one and gives up its place.
-    patience: float = 2.0
-    # Requests that wait for a connection, and how long they do.
-    queue: int = 1024
-    queue_timeout: float = 10.0
-    # Servers and middleboxes drop idle connections after 60 s or more.
-    idle: float = 50.0
-    connect: float = 10.0
-    # From the request's last byte to the end of the response's head.
-    head: float = 60.0
-    # Without a byte of the body, either way.
-    silence: float = 60.0
-    # A response that nobody reads.
-    unread: float = 30.0
+    exchange: Exchange
+
+    def __init__(self) -> None:
+        self.done: Deferred[Response] = Deferred(lambda done: self.exchange.cancel())
+        self.responded = self.done.callback
+        self.failed = self.done.errback
 
 
 class Pool:
@@ -109,6 +96,33 @@ class Pool:
         Fails with `RequestFailed` or `ProtocolError`. Cancelling aborts. Raises
         ValueError for what cannot be written.
         """
+        waiting = _Waiting()
+        waiting.exchange = self.send(
+            method,
+            target,
+            fields,
+            body,
+            waiting,
+            head_timeout=head_timeout,
+            silence=silence,
+        )
+        return waiting.done
+
+    def send(
+        self,
+        method: bytes,
+        target: bytes,
+        fields: Fields,
+        body: bytes | IBodyProducer | None,
+        caller: Caller,
+        *,
+        head_timeout: float | None = None,
+        silence: float | None = None,
+    ) -> Exchange:
+        """Send a request as `request` does, for a *caller* that needs no Deferred.
+
+        The caller may be called before this returns. The result's `cancel` aborts.
+        """
         exchange = Exchange(
             self,
             method,
@@ -117,9 +131,8 @@ class Pool:
             body,
             self.settings.head if head_timeout is None else head_timeout,
             self.settings.silence if silence is None else silence,
+            caller,
         )
-        done = exchange.done
-        assert done is not None
         if self._idle:
             self._carry(self._idle.pop(), exchange)
         elif len(self._queue) >= self.settings.queue:
@@ -127,7 +140,7 @@ class Pool:
         else:
             self._queue.append(exchange)
             self._open()
-        return done
+        return exchange
 
     def renew(self) -> None:
         """Let no further request use the connections of now, as after a reload."""
@@ -161,7 +174,7 @@ class Pool:
 
     def again(self, exchange: Exchange) -> None:
         """Send *exchange* a second time, on a connection of its own."""
-        if exchange.done is not None:
+        if exchange.caller is not None:
             exchange.since = self.now
             self._connect(exchange)
 
@@ -240,7 +253,7 @@ class Pool:
     def _opened(self, connection: Connection, exchange: Exchange | None) -> None:
         if exchange is None and self._queue:
             exchange = self._queue.popleft()
-        if exchange is not None and exchange.done is not None:
+        if exchange is not None and exchange.caller is not None:
             self._carry(connection, exchange)
         else:
             self.release(connection)

@@ -74,6 +74,23 @@ class MessageReader:
             self._buffer += data
         self._at = 0
 
+    def whole(self) -> bytes | None:
+        """Return the body that follows the head just read, if all of it is here.
+
+        The message ends with that, without an END. None for a body that is not all
+        here, or whose length is not known: nothing has changed then.
+        """
+        left = self._left
+        end = self._at + left
+        if self._chunks is not None or left < 0 or end > len(self._buffer):
+            return None
+        data = self._buffer[self._at : end] if left else b""
+        self._at = end
+        self._left = 0
+        self._state = _HEAD
+        self.trailers = []
+        return data
+
     def rest(self) -> bytes:
         """Give away what is in no event yet: the connection changes its protocol."""
         rest = self._buffer[self._at :]

@@ -9,7 +9,7 @@ from twisted.web.http import RESPONSES
 
 from edgeproxy.http.compose import canonical, field_value, response_head
 from edgeproxy.http.head import Fields
-from edgeproxy.http.outgoing import NO_BODY, Outgoing
+from edgeproxy.http.outgoing import NO_BODY, Outgoing, has_date
 from edgeproxy.http.writer import LAST_CHUNK
 
 
@@ -83,13 +83,7 @@ class Reply(Outgoing):
         fields[b"Content-Length"] = b"%d" % len(body)
         if b"Date" not in fields:
             fields[b"Date"] = self.site.date
-        head = response_head(self.code, self.code_message, list(fields.items()))
-        self.startedWriting = self.finished = 1
-        self.sentLength = len(body)
-        channel = self.channel
-        channel.write(head + body)
-        channel.requestDone(self, False)
-        self._release()
+        self._send_whole(self.code, self.code_message, list(fields.items()), body)
 
     def finish(self) -> None:
         if self._disconnected:
@@ -140,10 +134,44 @@ class Reply(Outgoing):
 
         *fields* go out as they are, in their order; they hold none of Content-Length,
         Transfer-Encoding, Connection and Date, which are ours. *reason* None is the
-        usual phrase.
+        usual phrase. Nothing happens when the client has left.
         """
-        self._open(status, reason, list(fields), len(body), body)
-        self.finish()
+        if self._disconnected:
+            return
+        channel = self.channel
+        if (
+            self.method == b"HEAD"
+            or status in NO_BODY
+            or status < 200
+            or self.startedWriting
+            or not self.head.minor
+            or channel.must_close
+        ):
+            self._open(status, reason, list(fields), len(body), body)
+            self.finish()
+            return
+        # Nothing out of the ordinary: the same bytes with fewer questions asked.
+        fields = [
+            *fields,
+            (b"Content-Length", b"%d" % len(body)),
+        ]
+        if not has_date(fields):
+            fields.append((b"Date", self.site.date))
+        self._send_whole(status, reason, fields, body)
+
+    def _send_whole(
+        self, status: int, reason: bytes | None, fields: Fields, body: bytes
+    ) -> None:
+        head = response_head(status, reason, fields)
+        self.code = status
+        if reason is not None:
+            self.code_message = reason
+        self.startedWriting = self.finished = 1
+        self.sentLength = len(body)
+        channel = self.channel
+        channel.write(head + body)
+        channel.requestDone(self, False)
+        self._release()
 
     def start(
         self, status: int, reason: bytes | None, fields: Fields, length: int | None

@@ -17,7 +17,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
-from edgeproxy.http.body import Body, NoSource
+from edgeproxy.http.body import Body
 from edgeproxy.http.errors import ProtocolError
 from edgeproxy.http.forms import form_fields
 from edgeproxy.http.lazy import lazy
@@ -96,9 +96,7 @@ class Request(Reply):
         upload = self._channel.upload if self.channel is not None else None
         if upload is not None:
             return upload.body
-        body = Body(NoSource(), 0)
-        body.end([])
-        return body
+        return Body.whole(b"")
 
     @lazy
     def content(self) -> BytesIO:

@@ -40,7 +40,7 @@ from zope.interface.verify import verifyObject
 from edgeproxy.http.agent import Agent
 from edgeproxy.http.endpoints import Endpoints
 from edgeproxy.http.origin import Origin
-from edgeproxy.http.pool import PoolSettings
+from edgeproxy.http.poolsettings import PoolSettings
 from edgeproxy.http.server import Site
 from tests.http.wires import Upstream
 

@@ -23,7 +23,8 @@ from edgeproxy.http.failures import (
     TimedOut,
 )
 from edgeproxy.http.origin import Origin
-from edgeproxy.http.pool import Pool, PoolSettings
+from edgeproxy.http.pool import Pool
+from edgeproxy.http.poolsettings import PoolSettings
 from edgeproxy.http.sender import Sender
 from tests.http import responses_table
 from tests.http.test_server import Receiver
