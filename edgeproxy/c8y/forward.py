@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -59,8 +60,8 @@ class Forward:
         self._body: bytes | IBodyProducer | None = None
         self._replayable = True
         self._authorization: bytes | None = None
-        # What is under way, and is of no use any more when the client has left.
-        self._waiting: Deferred[Any] | None = None
+        # Stops what is under way, of no use any more when the client has left.
+        self._cancel: Callable[[], None] | None = None
         self._refused: Response | None = None
         self._left = False
 
@@ -79,15 +80,15 @@ class Forward:
 
     def _client_left(self, _: Failure) -> None:
         self._left = True
-        if self._waiting is not None:
-            self._waiting.cancel()
+        if self._cancel is not None:
+            self._cancel()
         if self._refused is not None:
             self._refused.abort()
 
     def _wait(self, waiting: Deferred[Any], then: Any) -> None:
-        self._waiting = waiting
+        self._cancel = waiting.cancel
         waiting.addCallback(then)
-        waiting.addErrback(self._failed)
+        waiting.addErrback(self.failed)
 
     def _collected(self, body: bytes) -> None:
         self._body = body or None
@@ -106,17 +107,22 @@ class Forward:
         if authorization is not None:
             self._authorization = authorization
             fields = [*fields, (b"Authorization", authorization)]
-        sent = self._upstream.request(
+        self._cancel = None
+        exchange = self._upstream.send(
             self._request.method,
             self._target,
             fields,
             self._body,
+            self,
             head_timeout=SILENCE,
             silence=SILENCE,
         )
-        self._wait(sent, self._answered)
+        if exchange.caller is not None:  # not answered yet
+            self._cancel = exchange.cancel
 
-    def _answered(self, response: Response) -> None:
+    def responded(self, response: Response) -> None:
+        """Take Cumulocity's *response*; the pool calls this, or `failed`."""
+        self._cancel = None
         if response.status == 401 and self._credential is not None:
             credential, self._credential = self._credential, None
             assert self._authorization is not None
@@ -136,7 +142,6 @@ class Forward:
             self._send(fresher)
 
     def _relay(self, response: Response) -> None:
-        self._waiting = None
         request = self._request
         counters.C8Y_RESPONSES[response.status].inc()
         fields = end_to_end(response.fields, _NOT_RETURNED)
@@ -153,8 +158,9 @@ class Forward:
             request.start(response.status, response.reason, fields, length)
             ResponseRelay(request, response.body)
 
-    def _failed(self, failure: Any) -> None:
-        self._waiting = None
+    def failed(self, failure: Any) -> None:
+        """Tell the client that there is no response, if it is still there."""
+        self._cancel = None
         if self._left or failure.check(ConnectionLost, ConnectionDone):
             return  # the client has left, perhaps amid its body: nobody is to be told
         if failure.check(ProtocolError) and failure.value.status < 500:

@@ -3,7 +3,7 @@
 A Twisted transport queues what is written, asks the reactor to be told when the socket
 is writable and sends then: two system calls and a turn of the loop for something that
 nearly always could have been sent on the spot. `writer` does that, and leaves
-everything else to the transport. See docs/decisions/0002-immediate-socket-writes.md.
+everything else to the transport. See docs/decisions/0005-immediate-socket-writes.md.
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@ from edgeproxy.http.errors import ProtocolError
 from edgeproxy.http.failures import ConnectionFailed
 from edgeproxy.http.response import Response
 from edgeproxy.http.responsehead import ResponseHead
-from tests.fakes.site import Answer, Exchange
+from tests.fakes.site import Answer
+from tests.fakes.site import Exchange as ClientExchange
 
 
 @implementer(IDeviceCredential)
@@ -63,17 +64,36 @@ class Upstream:
         self.sent: list[Sent] = []
         self.answers: list[Any] = [response()]
 
-    def request(self, *request: Any, **deadlines: float) -> Deferred[Response]:
-        self.sent.append(Sent(*request))
+    def send(self, *request: Any, **deadlines: float) -> Exchange:
+        self.sent.append(Sent(*request[:-1]))
         self.assert_patient(deadlines)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            return fail(answer)
-        return answer if isinstance(answer, Deferred) else succeed(answer())
+        return Exchange(request[-1], answer)
 
     def assert_patient(self, deadlines: dict[str, float]) -> None:
         """A long poll may be silent for a quarter of an hour."""
         assert deadlines == {"head_timeout": 900.0, "silence": 900.0}
+
+
+class Exchange:
+    """Gives the caller an answer: a response, an error, or a Deferred of either."""
+
+    def __init__(self, caller: Any, answer: Any) -> None:
+        self.caller: Any = caller
+        if isinstance(answer, Exception):
+            answer = fail(answer)
+        elif not isinstance(answer, Deferred):
+            answer = succeed(answer())
+        self.cancel = answer.cancel
+        answer.addCallbacks(self._respond, self._fail)
+
+    def _respond(self, response: Response) -> None:
+        caller, self.caller = self.caller, None
+        caller.responded(response)
+
+    def _fail(self, failure: Failure) -> None:
+        caller, self.caller = self.caller, None
+        caller.failed(failure)
 
 
 class Source(NoSource):
@@ -120,7 +140,7 @@ class ProxyTests(SynchronousTestCase):
         resource = ProxyResource(
             cast(Any, self.upstream), self.credential, b"t.example.com"
         )
-        self.exchange = Exchange(resource)
+        self.exchange = ClientExchange(resource)
 
     def ask(self, method: str = "GET", target: str = "/c8y/x", **more: Any) -> Answer:
         return self.exchange.ask(method, target, **more)
