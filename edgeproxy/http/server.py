@@ -56,6 +56,7 @@ class Site(server.Site):
     *turned_away* (connections) only grow; *open_connections* is of now.
     """
 
+    noisy = False
     requestFactory: Any = Request
 
     def __init__(

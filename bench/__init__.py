@@ -1,0 +1,1 @@
+"""The contenders side by side: what ``make bench`` measures, and how."""
