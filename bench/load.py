@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import statistics
 import subprocess
@@ -64,8 +65,8 @@ def post_script(folder: Path, name: str, body: str, **headers: str) -> Path:
 
 
 def lua(text: str) -> str:
-    """Return *text* as Lua writes it."""
-    return "[==[" + text + "]==]"
+    """Return the ASCII *text* as Lua writes it, which is how JSON does."""
+    return json.dumps(text)
 
 
 def basic(user: str, password: str) -> str:

@@ -38,6 +38,7 @@ from edgeproxy.portal.consumers import (
 )
 from edgeproxy.portal.devices import DeviceRealm, PasswordChecker
 from edgeproxy.portal.login import login_as
+from edgeproxy.portal.remembered import RememberedLogins
 from edgeproxy.registry.assertion import assert_registration
 from edgeproxy.registry.demo import fill_with_demo
 from edgeproxy.registry.store import RegistryError, RegistryStore
@@ -162,16 +163,17 @@ class EdgeProxy(MultiService):
     def _add_hono_door(self, registry: RegistryStore, network: EmbeddedNetwork) -> None:
         """Add the Hono door: portal, registration assertion, resource."""
         table = self._config.hono.http
-        login = None
+        logins = None
         if table.authentication_required:
             checker = PasswordChecker(registry, registry)
             login = login_as(Portal(DeviceRealm(), [checker]), IDevice)
+            logins = RememberedLogins(login, registry.generation)
 
         def assertion(tenant: str, device: str, gateway: str | None) -> Any:
             return assert_registration(registry, tenant, device, gateway)
 
         resource = HonoResource(
-            login, assertion, network, table.max_payload_size, table.realm
+            logins, assertion, network, table.max_payload_size, table.realm
         )
         address, port = table.insecure_port_bind_address, table.insecure_port
         if port:

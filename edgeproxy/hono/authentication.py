@@ -13,17 +13,29 @@ from edgeproxy.http.requesthead import RequestHead
 from edgeproxy.portal.errors import MalformedCredentials
 
 
-def basic_credentials(head: RequestHead) -> UsernamePassword:
-    """Return the credentials in the Authorization field of *head* (RFC 7617, §2).
+def authorization(head: RequestHead) -> bytes:
+    """Return the value of the Authorization field in *head*.
 
-    Raises `Answered` where there are none, they are not Basic or no Base64, and
-    `MalformedCredentials` where there is no colon in them.
+    Raises `Answered` where there is none, or several, of which nobody can say which
+    one counts.
     """
     value = head.index.get(b"authorization")
     if value is None:
         raise Answered(statuses.UNAUTHORIZED)
-    if len(head.index) != len(head.fields) and _repeated(head):
+    if (
+        len(head.index) != len(head.fields)
+        and sum(name.lower() == b"authorization" for name, _ in head.fields) > 1
+    ):
         raise Answered(statuses.MALFORMED)
+    return value
+
+
+def basic_credentials(value: bytes) -> UsernamePassword:
+    """Return the credentials in an Authorization field's *value* (RFC 7617, §2).
+
+    Raises `Answered` where they are not Basic or no Base64, and
+    `MalformedCredentials` where there is no colon in them.
+    """
     scheme, space, encoded = value.partition(b" ")
     if not space:
         raise Answered(statuses.MALFORMED)
@@ -37,8 +49,3 @@ def basic_credentials(head: RequestHead) -> UsernamePassword:
     if not colon:
         raise MalformedCredentials("malformed credentials")
     return UsernamePassword(username, password)
-
-
-def _repeated(head: RequestHead) -> bool:
-    """Say whether there are several, of which nobody can say which one counts."""
-    return sum(name.lower() == b"authorization" for name, _ in head.fields) > 1

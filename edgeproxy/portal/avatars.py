@@ -17,10 +17,22 @@ class IConsumer(Interface):
 @implementer(IDevice)
 @attrs.frozen
 class Device:
-    """The device (or gateway) *device_id* of the tenant *tenant_id*."""
+    """The device (or gateway) *device_id* of the tenant *tenant_id*.
+
+    *not_before* and *not_after*, in Unix seconds, bound the time in which the secret
+    counts that it has logged in with.
+    """
 
     tenant_id: str
     device_id: str
+    not_before: float | None = attrs.field(default=None, eq=False)
+    not_after: float | None = attrs.field(default=None, eq=False)
+
+    def counts_at(self, now: float) -> bool:
+        """Say whether the login counts at *now*, in Unix seconds."""
+        return (self.not_before is None or self.not_before < now) and (
+            self.not_after is None or now < self.not_after
+        )
 
 
 @implementer(IConsumer)

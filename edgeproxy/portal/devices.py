@@ -17,7 +17,7 @@ from zope.interface import implementer
 from edgeproxy.portal.avatars import Device, IDevice
 from edgeproxy.portal.errors import MalformedCredentials
 from edgeproxy.portal.interfaces import ICredentialStore, ITenants, Secret
-from edgeproxy.portal.passwords import matches
+from edgeproxy.portal.passwords import find_match
 
 HASHED_PASSWORD = "hashed-password"  # Hono's name of this type of credentials
 
@@ -44,7 +44,7 @@ class PasswordChecker:
 
     @inlineCallbacks
     def requestAvatarId(self, credentials: Any) -> Any:
-        """Return the (tenant, device) that *credentials* belong to.
+        """Return the `Device` that *credentials* belong to.
 
         Fails with `MalformedCredentials`, `TenantRefused` or `UnauthorizedLogin`.
         """
@@ -62,16 +62,17 @@ class PasswordChecker:
                 self._store.find_credentials, tenant_id, HASHED_PASSWORD, auth_id
             )
         secrets = record.secrets if record is not None else _NOBODY
-        right = matches(secrets, credentials.password, self._wall_clock())
-        if not right or record is None or not record.enabled:
+        secret = find_match(secrets, credentials.password, self._wall_clock())
+        if secret is None or record is None or not record.enabled:
             raise UnauthorizedLogin("bad credentials")
-        return (tenant_id, record.device_id)
+        period = (secret.not_before, secret.not_after)
+        return Device(tenant_id, record.device_id, *period)
 
 
 @implementer(IRealm)
 class DeviceRealm:
-    """Gives the avatar `Device`."""
+    """Gives the avatar `Device`, which is what the checkers found."""
 
     def requestAvatar(self, avatarId: Any, mind: object, *interfaces: object) -> Any:
-        """Return the `IDevice` for the (tenant, device) that a checker found."""
-        return IDevice, Device(*avatarId), lambda: None
+        """Return the `IDevice` that a checker found."""
+        return IDevice, avatarId, lambda: None

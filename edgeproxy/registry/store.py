@@ -77,6 +77,7 @@ class RegistryStore:
         except (OSError, sqlite3.Error) as error:
             raise RegistryError(f"{path}: {error}") from None
         self._remembered: dict[tuple[str, ...], Any] = {}
+        self._generation = 0
 
     def _migrate(self) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
@@ -178,11 +179,19 @@ class RegistryStore:
         try:
             yield
         except BaseException:
-            self._remembered.clear()
+            self._changed()
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
 
     def _change(self, statement: str, values: tuple[str, ...]) -> None:
-        self._remembered.clear()
+        self._changed()
         self._db.execute(statement, values)
+
+    def _changed(self) -> None:
+        self._remembered.clear()
+        self._generation += 1
+
+    def generation(self) -> int:
+        """Return a number that is another one after each change."""
+        return self._generation

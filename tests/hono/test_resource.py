@@ -23,6 +23,7 @@ from edgeproxy.messaging.network import (
 )
 from edgeproxy.portal.avatars import Device
 from edgeproxy.portal.errors import TenantRefused
+from edgeproxy.portal.remembered import RememberedLogins
 from edgeproxy.registry.assertion import (
     Assertion,
     DeviceNotRegistered,
@@ -69,7 +70,9 @@ class HonoTestCase(SynchronousTestCase):
         self.refusal: Exception | None = None
         self.exchange = Exchange(
             HonoResource(
-                self.login if self.authentication else None,
+                RememberedLogins(self.login, lambda: 0)
+                if self.authentication
+                else None,
                 self.assertion,
                 self.network,
                 max_payload=20,
