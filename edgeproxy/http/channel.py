@@ -139,7 +139,7 @@ class Channel(Wire):
             self._close(linger=unread)
             return
         self.phase, self.since = IDLE, self.site.now
-        if not self._serving:
+        if not self._serving and (self._reader.pending or not self._reading):
             self._serve()
 
     # From the upload

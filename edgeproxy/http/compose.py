@@ -54,15 +54,24 @@ def field_value(value: bytes | str) -> bytes:
     return raw
 
 
-def response_head(status: int, reason: bytes | None, fields: Fields) -> bytes:
-    """Return the head of a response with *fields*, at least one, as they stand.
+def response_head(
+    status: int, reason: bytes | None, fields: Fields, date: bytes
+) -> bytes:
+    """Return the head of a response with *fields* as they stand.
+
+    *date* is added unless a Date is among them, as when they come from upstream.
 
     *reason* None means the usual one. Whatever would break out of its line raises
     ValueError: no caller may be talked into writing a second response.
     """
+    if not fields:
+        fields = [(b"Date", date)]
     first = _STATUS_LINES.get((status, reason)) or _status_line(status, reason)
     head = b"%b%b\r\n\r\n" % (first, b"\r\n".join(map(b": ".join, fields)))
     lines = len(fields) + 2
+    if b"\ndate:" not in head.lower():
+        head = b"%bDate: %b\r\n\r\n" % (head[:-2], date)
+        lines += 1
     if head.count(b"\n") != lines or head.count(b"\r") != lines:
         raise ValueError("line break in a header field")
     return head
@@ -83,11 +92,8 @@ def refusal(error: ProtocolError, date: bytes) -> bytes:
     return response_head(
         error.status,
         None,
-        [
-            (b"Date", date),
-            (b"Content-Length", b"0"),
-            (b"Connection", b"close"),
-        ],
+        [(b"Content-Length", b"0"), (b"Connection", b"close")],
+        date,
     )
 
 

@@ -9,7 +9,7 @@ from twisted.web.http import RESPONSES
 
 from edgeproxy.http.compose import canonical, field_value, response_head
 from edgeproxy.http.head import Fields
-from edgeproxy.http.outgoing import NO_BODY, Outgoing, has_date
+from edgeproxy.http.outgoing import NO_BODY, Outgoing
 from edgeproxy.http.writer import LAST_CHUNK
 
 
@@ -81,8 +81,6 @@ class Reply(Outgoing):
         ):
             fields[b"Content-Type"] = default
         fields[b"Content-Length"] = b"%d" % len(body)
-        if b"Date" not in fields:
-            fields[b"Date"] = self.site.date
         self._send_whole(self.code, self.code_message, list(fields.items()), body)
 
     def finish(self) -> None:
@@ -151,18 +149,13 @@ class Reply(Outgoing):
             self.finish()
             return
         # Nothing out of the ordinary: the same bytes with fewer questions asked.
-        fields = [
-            *fields,
-            (b"Content-Length", b"%d" % len(body)),
-        ]
-        if not has_date(fields):
-            fields.append((b"Date", self.site.date))
+        fields = [*fields, (b"Content-Length", b"%d" % len(body))]
         self._send_whole(status, reason, fields, body)
 
     def _send_whole(
         self, status: int, reason: bytes | None, fields: Fields, body: bytes
     ) -> None:
-        head = response_head(status, reason, fields)
+        head = response_head(status, reason, fields, self.site.date)
         self.code = status
         if reason is not None:
             self.code_message = reason
