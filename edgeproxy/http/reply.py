@@ -182,8 +182,11 @@ class Reply(Outgoing):
 
         It is connected to our transport and given the bytes that followed the request;
         from here on whatever arrives, and the connection's end, goes to it.
+        RuntimeError when the client has left.
         """
         channel = self.channel
+        if channel is None:
+            raise RuntimeError("detach() after the connection was lost")
         self.finished = 1
         self.site.answered(self)
         channel.detach(protocol)
