@@ -31,6 +31,7 @@ class Channel(Wire):
         super().__init__(site)
         self.head: RequestHead | None = None
         self.upload: Upload | None = None
+        self.whole: bytes | None = None
         self._reader = RequestReader(site.limits)
         self._request: Request | None = None
         self._serving = False
@@ -115,10 +116,10 @@ class Channel(Wire):
         self.site.requests += 1
         self.phase = BUSY
         self.head = head
-        if head.length:
+        # All of the body came along with the head, if only because there is none.
+        self.whole = self._reader.whole()
+        if self.whole is None:
             self.upload = Upload(self, self._reader, head)
-        else:
-            self._reader.next()
         self._request = request = self.site.requestFactory(self)
         request.process()
 
@@ -189,6 +190,10 @@ class Channel(Wire):
         if request is not None:
             request.refused(error)
             self.site.answered(request)
+
+    def too_big(self) -> None:
+        """Refuse the request for the size of its body."""
+        self._refuse(ProtocolError(413, "9110 15.5.14", "body too big"))
 
     def _respondToBadRequestAndDisconnect(self) -> None:
         self._refuse(ProtocolError(400, "9110 15.5.1", "form data is malformed"))

@@ -81,6 +81,8 @@ class Reply(Outgoing):
         ):
             fields[b"Content-Type"] = default
         fields[b"Content-Length"] = b"%d" % len(body)
+        if b"Date" not in fields:
+            fields[b"Date"] = self.site.date
         self._send_whole(self.code, self.code_message, list(fields.items()), body)
 
     def finish(self) -> None:
