@@ -136,7 +136,7 @@ class Channel(Wire):
                 error = ProtocolError(400, "9112 9.3", "answered before its end")
                 upload.body.fail(Failure(error))
         self.site.answered(request)
-        if close:
+        if close or self.site.draining:
             self._close(linger=unread)
             return
         self.phase, self.since = IDLE, self.site.now
