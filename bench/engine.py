@@ -79,7 +79,7 @@ def load(port: int, seconds: float, post: bool) -> int:
     """Load the server on *port* and return how many requests it answered."""
     script = []
     if post:
-        path = "/tmp/wrk-post.lua"
+        path = f"{tempfile.mkdtemp()}/post.lua"
         with open(path, "w") as lua:  # noqa: PTH123
             lua.write('wrk.method="POST" wrk.body=string.rep("x",100)\n')
             lua.write('wrk.headers["Content-Type"]="application/json"\n')

@@ -94,12 +94,13 @@ class Channel(Wire):
         reader = self._reader
         try:
             while self._request is None and not (self._choked or self._closing):
-                head = reader.next()
+                head = reader.head()
                 if head is None:
                     self._await_head()
                     break
-                assert isinstance(head, RequestHead)
                 self._begin(head)
+                if self._reading and not reader.pending:
+                    break
         except ProtocolError as error:
             self._refuse(error)
         finally:

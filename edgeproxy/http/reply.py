@@ -7,7 +7,7 @@ import warnings
 from twisted.internet.interfaces import IProducer, IProtocol
 from twisted.web.http import RESPONSES
 
-from edgeproxy.http.compose import canonical, field_value, response_head
+from edgeproxy.http.compose import CANONICAL, canonical, field_value, response_head
 from edgeproxy.http.head import Fields
 from edgeproxy.http.outgoing import NO_BODY, Outgoing
 from edgeproxy.http.writer import LAST_CHUNK
@@ -34,7 +34,13 @@ class Reply(Outgoing):
         self.code_message = message or RESPONSES.get(code, b"Unknown Status")
 
     def setHeader(self, name: bytes | str, value: bytes | str) -> None:
-        self._set(canonical(name), field_value(value))
+        key = CANONICAL.get(name) or canonical(name)
+        if type(value) is not bytes or b"\r" in value or b"\n" in value:
+            value = field_value(value)
+        if "responseHeaders" in self.__dict__:
+            self.responseHeaders.setRawHeaders(key, [value])
+        else:
+            self._fields[key] = value
 
     def write(self, data: bytes) -> None:
         if self.finished:
