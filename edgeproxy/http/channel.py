@@ -31,6 +31,7 @@ class Channel(Wire):
         super().__init__(site)
         self.head: RequestHead | None = None
         self.upload: Upload | None = None
+        self.whole: bytes | None = None
         self._reader = RequestReader(site.limits)
         self._request: Request | None = None
         self._serving = False
@@ -93,12 +94,13 @@ class Channel(Wire):
         reader = self._reader
         try:
             while self._request is None and not (self._choked or self._closing):
-                head = reader.next()
+                head = reader.head()
                 if head is None:
                     self._await_head()
                     break
-                assert isinstance(head, RequestHead)
                 self._begin(head)
+                if self._reading and not reader.pending:
+                    break
         except ProtocolError as error:
             self._refuse(error)
         finally:
@@ -115,10 +117,10 @@ class Channel(Wire):
         self.site.requests += 1
         self.phase = BUSY
         self.head = head
-        if head.length:
+        # All of the body came along with the head, if only because there is none.
+        self.whole = self._reader.whole()
+        if self.whole is None:
             self.upload = Upload(self, self._reader, head)
-        else:
-            self._reader.next()
         self._request = request = self.site.requestFactory(self)
         request.process()
 
@@ -135,11 +137,11 @@ class Channel(Wire):
                 error = ProtocolError(400, "9112 9.3", "answered before its end")
                 upload.body.fail(Failure(error))
         self.site.answered(request)
-        if close:
+        if close or self.site.draining:
             self._close(linger=unread)
             return
         self.phase, self.since = IDLE, self.site.now
-        if not self._serving:
+        if not self._serving and (self._reader.pending or not self._reading):
             self._serve()
 
     # From the upload
@@ -189,6 +191,10 @@ class Channel(Wire):
         if request is not None:
             request.refused(error)
             self.site.answered(request)
+
+    def too_big(self) -> None:
+        """Refuse the request for the size of its body."""
+        self._refuse(ProtocolError(413, "9110 15.5.14", "body too big"))
 
     def _respondToBadRequestAndDisconnect(self) -> None:
         self._refuse(ProtocolError(400, "9110 15.5.1", "form data is malformed"))

@@ -12,7 +12,7 @@ from edgeproxy.http.head import Fields
 
 # Header names as they are usually written; grown by `canonical`, up to a bound since
 # names may come from outside.
-_CANONICAL: dict[bytes | str, bytes] = {}
+CANONICAL: dict[bytes | str, bytes] = {}
 _CANONICAL_BOUND = 1000
 _SPECIAL = {
     b"content-md5": b"Content-MD5",
@@ -31,7 +31,7 @@ _STATUS_LINES_BOUND = 1000
 
 def canonical(name: bytes | str) -> bytes:
     """Return the header *name* as it is usually written; ValueError if it is none."""
-    known = _CANONICAL.get(name)
+    known = CANONICAL.get(name)
     if known is not None:
         return known
     raw = name.encode("latin-1") if isinstance(name, str) else name
@@ -41,28 +41,39 @@ def canonical(name: bytes | str) -> bytes:
     written = _SPECIAL.get(lower) or b"-".join(
         part.capitalize() for part in lower.split(b"-")
     )
-    if len(_CANONICAL) < _CANONICAL_BOUND:
-        _CANONICAL[name] = written
+    if len(CANONICAL) < _CANONICAL_BOUND:
+        CANONICAL[name] = written
     return written
 
 
 def field_value(value: bytes | str) -> bytes:
     """Return *value* as bytes, line breaks turned into spaces as stock does."""
     raw = value.encode("utf-8") if isinstance(value, str) else value
-    if b"\r" in raw or b"\n" in raw or b"\0" in raw:
-        raw = b" ".join(raw.replace(b"\0", b" ").splitlines())
+    if b"\r" in raw or b"\n" in raw:
+        raw = b" ".join(raw.splitlines())
     return raw
 
 
-def response_head(status: int, reason: bytes | None, fields: Fields) -> bytes:
-    """Return the head of a response with *fields*, at least one, as they stand.
+def response_head(
+    status: int, reason: bytes | None, fields: Fields, date: bytes
+) -> bytes:
+    """Return the head of a response with *fields* as they stand.
+
+    *date* is added unless a Date is among them, as when they come from upstream.
 
     *reason* None means the usual one. Whatever would break out of its line raises
     ValueError: no caller may be talked into writing a second response.
     """
+    if not fields:
+        fields = [(b"Date", date)]
     first = _STATUS_LINES.get((status, reason)) or _status_line(status, reason)
     head = b"%b%b\r\n\r\n" % (first, b"\r\n".join(map(b": ".join, fields)))
+    if b"\0" in head:
+        raise ValueError("NUL in a header field")
     lines = len(fields) + 2
+    if b"\ndate:" not in head.lower():
+        head = b"%bDate: %b\r\n\r\n" % (head[:-2], date)
+        lines += 1
     if head.count(b"\n") != lines or head.count(b"\r") != lines:
         raise ValueError("line break in a header field")
     return head
@@ -83,11 +94,8 @@ def refusal(error: ProtocolError, date: bytes) -> bytes:
     return response_head(
         error.status,
         None,
-        [
-            (b"Date", date),
-            (b"Content-Length", b"0"),
-            (b"Connection", b"close"),
-        ],
+        [(b"Content-Length", b"0"), (b"Connection", b"close")],
+        date,
     )
 
 

@@ -11,7 +11,6 @@ from twisted.python.failure import Failure
 
 from edgeproxy.http.body import Body
 from edgeproxy.http.errors import ProtocolError
-from edgeproxy.http.exchange import Exchange
 from edgeproxy.http.failures import ConnectionFailed, TimedOut
 from edgeproxy.http.outlet import Outlet
 from edgeproxy.http.reader import END
@@ -34,15 +33,9 @@ class Connection(Outlet):
         self.response: Response | None = None
         self.used = False
         self.counted = False
-        self._silent = True
         self._reading = True
         self._pumping = False
         self._successor: IProtocol | None = None
-
-    def send(self, exchange: Exchange) -> None:
-        self._silent = True
-        self._reader.method = exchange.method
-        super().send(exchange)
 
     # From the transport
 
@@ -150,7 +143,7 @@ class Connection(Outlet):
         data = self._reader.whole()
         if data is not None:
             # The usual case: a small response that arrived in one piece.
-            self.response = response = Response(head, Body.whole(data), self)
+            self.response = response = Response(head, data, self)
             self._finished()
             exchange.respond(response)
             return
@@ -191,7 +184,8 @@ class Connection(Outlet):
             and self.generation == self.pool.generation
         ):
             self.used = True
-            self._resume_reading()
+            if not self._reading:
+                self._resume_reading()
             self.pool.release(self)
         else:
             self.pool.gone(self)

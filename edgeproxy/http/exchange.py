@@ -95,13 +95,20 @@ class Exchange:
             and not TOKEN.fullmatch(method)
         ) or not REQUEST_TARGET.fullmatch(target):
             raise ValueError("method or target is malformed (RFC 9112 section 3)")
-        names = {name.lower() for name, _ in fields}
-        if not names.isdisjoint(_FRAMING):
-            fields = [field for field in fields if field[0].lower() not in _FRAMING]
+        given = [*map(b": ".join, fields)]
+        # Looked for in one piece: a name is what follows a line break. A line break
+        # within a field is found below.
+        names = b"\n%b" % b"\n".join(given).lower()
+        if b"\ncontent-length:" in names or b"\ntransfer-encoding:" in names:
+            given = [
+                b": ".join(field)
+                for field in fields
+                if field[0].lower() not in _FRAMING
+            ]
         lines = [b"%b %b HTTP/1.1" % (method, target)]
-        if b"host" not in names:
+        if b"\nhost:" not in names:
             lines.append(b"Host: " + authority)
-        lines += map(b": ".join, fields)
+        lines += given
         self.length: int | None = None
         if isinstance(body, bytes):
             self.length = len(body)
@@ -112,7 +119,7 @@ class Exchange:
             lines.append(b"Transfer-Encoding: chunked")
         elif self.length is not None or method in _MEANS_BODY:
             lines.append(b"Content-Length: %d" % (self.length or 0))
-        self.expects = b"expect" in names and self.length is not None
+        self.expects = b"\nexpect:" in names and self.length is not None
         lines.append(b"\r\n")
         head = b"\r\n".join(lines)
         # Nobody talks us into writing a second request, or a field that was not given.

@@ -20,11 +20,6 @@ NO_BODY = (204, 304)
 _OURS = (b"Content-Length", b"Connection", b"Transfer-Encoding")
 
 
-def has_date(fields: Fields) -> bool:
-    """Return whether a Date is among *fields*, as when they come from upstream."""
-    return any(len(name) == 4 and name.lower() == b"date" for name, _ in fields)
-
-
 class Outgoing(server.Request):
     """Composes the head of a response and frames its body."""
 
@@ -126,9 +121,7 @@ class Outgoing(server.Request):
             fields.append((b"Connection", b"close"))
         elif not self.head.minor:
             fields.append((b"Connection", b"keep-alive"))
-        if not has_date(fields):
-            fields.append((b"Date", self.site.date))
-        head = response_head(status, reason, fields)
+        head = response_head(status, reason, fields, self.site.date)
         self.code = status
         if reason is not None:
             self.code_message = reason

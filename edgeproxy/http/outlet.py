@@ -35,6 +35,7 @@ class Outlet(Protocol):
         self._reader = ResponseReader(pool.limits)
         self._sender: Sender | None = None
         self._sent = True
+        self._silent = True
         self._choked = False
         self._error: BaseException | None = None
 
@@ -49,6 +50,8 @@ class Outlet(Protocol):
         """Send the request and await its response."""
         self.exchange = exchange
         exchange.connection = self
+        self._silent = True
+        self._reader.method = exchange.method
         self.since = self.started = self.pool.now
         body = exchange.body
         if body is None:

@@ -187,11 +187,16 @@ class Pool:
 
     def release(self, connection: Connection) -> None:
         """Take back *connection*, which has done its work."""
-        self.uncount(connection)
+        if connection.counted:
+            connection.counted = False
+            self._places -= 1
         self._busy.discard(connection)
         if self._queue:
             self._carry(connection, self._queue.popleft())
-        elif self.open_connections < self.settings.connections:
+        elif (
+            len(self._idle) + len(self._busy) + len(self._attempts)
+            < self.settings.connections
+        ):
             connection.since = self.now
             self._idle.append(connection)
         else:

@@ -160,6 +160,10 @@ class RequestReader(MessageReader):
         self._check = request_check(limits)
         self._skipped = False
 
+    def head(self) -> RequestHead | None:
+        """Return the next head as `next` does, which must be what comes next."""
+        return self._head() if self._at < len(self._buffer) else None
+
     def _head(self) -> RequestHead | None:
         buffer = self._buffer
         # RFC 9112 section 2.2: one empty line before a request line is ignored, since

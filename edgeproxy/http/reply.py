@@ -7,9 +7,9 @@ import warnings
 from twisted.internet.interfaces import IProducer, IProtocol
 from twisted.web.http import RESPONSES
 
-from edgeproxy.http.compose import canonical, field_value, response_head
+from edgeproxy.http.compose import CANONICAL, canonical, field_value, response_head
 from edgeproxy.http.head import Fields
-from edgeproxy.http.outgoing import NO_BODY, Outgoing, has_date
+from edgeproxy.http.outgoing import NO_BODY, Outgoing
 from edgeproxy.http.writer import LAST_CHUNK
 
 
@@ -34,7 +34,13 @@ class Reply(Outgoing):
         self.code_message = message or RESPONSES.get(code, b"Unknown Status")
 
     def setHeader(self, name: bytes | str, value: bytes | str) -> None:
-        self._set(canonical(name), field_value(value))
+        key = CANONICAL.get(name) or canonical(name)
+        if type(value) is not bytes or b"\r" in value or b"\n" in value:
+            value = field_value(value)
+        if "responseHeaders" in self.__dict__:
+            self.responseHeaders.setRawHeaders(key, [value])
+        else:
+            self._fields[key] = value
 
     def write(self, data: bytes) -> None:
         if self.finished:
@@ -151,18 +157,13 @@ class Reply(Outgoing):
             self.finish()
             return
         # Nothing out of the ordinary: the same bytes with fewer questions asked.
-        fields = [
-            *fields,
-            (b"Content-Length", b"%d" % len(body)),
-        ]
-        if not has_date(fields):
-            fields.append((b"Date", self.site.date))
+        fields = [*fields, (b"Content-Length", b"%d" % len(body))]
         self._send_whole(status, reason, fields, body)
 
     def _send_whole(
         self, status: int, reason: bytes | None, fields: Fields, body: bytes
     ) -> None:
-        head = response_head(status, reason, fields)
+        head = response_head(status, reason, fields, self.site.date)
         self.code = status
         if reason is not None:
             self.code_message = reason
@@ -189,8 +190,11 @@ class Reply(Outgoing):
 
         It is connected to our transport and given the bytes that followed the request;
         from here on whatever arrives, and the connection's end, goes to it.
+        RuntimeError when the client has left.
         """
         channel = self.channel
+        if channel is None:
+            raise RuntimeError("detach() after the connection was lost")
         self.finished = 1
         self.site.answered(self)
         channel.detach(protocol)

@@ -61,6 +61,7 @@ class Request(Reply):
         self.site = channel.site
         self._fields: dict[bytes, bytes] = {}
         self.prepath: list[bytes] = []
+        self._whole = channel.whole or b""
 
     # What was asked, computed when it is asked for
 
@@ -96,7 +97,7 @@ class Request(Reply):
         upload = self._channel.upload if self.channel is not None else None
         if upload is not None:
             return upload.body
-        return Body.whole(b"")
+        return Body.whole(self._whole)
 
     @lazy
     def content(self) -> BytesIO:
@@ -113,9 +114,9 @@ class Request(Reply):
     def args(self) -> dict[bytes, list[bytes]]:
         query = self.uri.partition(b"?")[2]
         args = parse_qs(query, True) if query else {}
-        kind = self.getHeader(b"content-type")
-        if self.method == b"POST" and kind and self.content_data:
-            args.update(form_fields(kind, self.content_data))
+        kind, data = self.getHeader(b"content-type"), self.content_data
+        if self.method == b"POST" and kind and data and self.site.parse_forms:
+            args.update(form_fields(kind, data))
         return args
 
     @lazy
@@ -157,30 +158,47 @@ class Request(Reply):
         upload = self._channel.upload
         try:
             resource = self.site.getResourceFor(self)
-            if upload is None or getattr(resource, "streaming", False):
+            if upload is None:
+                if self._whole and not getattr(resource, "streaming", False):
+                    self._take(resource, self._whole)
+                else:
+                    self.render(resource)
+            elif getattr(resource, "streaming", False):
                 self.render(resource)
-                return
-            self._resource = resource
-            upload.collect(self.site.max_content)
+            else:
+                self._resource = resource
+                upload.collect(self.site.max_content)
         except BaseException:
             self.processingFailed(Failure())
 
     def collected(self) -> None:
         """Render: the whole body is here."""
-        self.content_data = self.body.take() or b""
+        # What `getChild` may have looked at was without the body.
         self.__dict__.pop("content", None)
         self.__dict__.pop("args", None)
-        resource = self._resource
         try:
-            if self.method == b"POST" and self.site.parse_forms:
-                try:
-                    _ = self.args
-                except ValueError:
-                    self._channel._respondToBadRequestAndDisconnect()
-                    return
-            self.render(resource)
+            self._take(self._resource, self.body.take() or b"")
         except BaseException:
             self.processingFailed(Failure())
+
+    def _take(self, resource: IResource, data: bytes) -> None:
+        """Render with *data* as the content, unless it is too big or a bad form."""
+        if len(data) > self.site.max_content:
+            self._channel.too_big()
+            return
+        self.content_data = data
+        kind = self.head.index.get(b"content-type", b"")
+        if (
+            self.method == b"POST"
+            and kind[:10].lower() == b"multipart/"
+            and self.site.parse_forms
+        ):
+            try:
+                _ = self.args
+            except ValueError:
+                self._channel._respondToBadRequestAndDisconnect()
+                return
+        self.render(resource)
 
     def connectionLost(self, reason: Failure) -> None:
         self._disconnected = True

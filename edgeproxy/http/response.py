@@ -22,15 +22,30 @@ class Response:
     a while.
     """
 
-    __slots__ = ("_connection", "body", "fields", "head", "reason", "status")
+    __slots__ = ("_body", "_connection", "_whole", "fields", "head", "reason", "status")
 
-    def __init__(self, head: ResponseHead, body: Body, connection: Connection) -> None:
+    def __init__(
+        self, head: ResponseHead, body: Body | bytes, connection: Connection
+    ) -> None:
         self.head = head
         self.status = head.status
         self.reason = head.reason
         self.fields: Fields = head.fields
-        self.body = body
         self._connection = connection
+        self._whole: bytes | None = None
+        self._body: Body | None = None
+        if isinstance(body, Body):
+            self._body = body
+        else:
+            self._whole = body
+
+    @property
+    def body(self) -> Body:
+        """The body; one that arrived whole becomes an object when it is asked for."""
+        if self._body is None:
+            self._body = Body.whole(self._whole or b"")
+            self._whole = None
+        return self._body
 
     @property
     def transport(self) -> Any:
@@ -48,6 +63,10 @@ class Response:
 
     def take(self) -> bytes | None:
         """Return the whole body if it is here, as small ones are; else None."""
+        whole = self._whole
+        if whole is not None:
+            self._whole = b""
+            return whole
         return self.body.take()
 
     def deliver(self, receiver: Receiver) -> None:

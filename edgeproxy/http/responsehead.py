@@ -6,6 +6,7 @@ from edgeproxy.http.errors import ProtocolError
 from edgeproxy.http.grammar import FIELD_TEXT, HTTP_VERSION, STATUS_LINE
 from edgeproxy.http.head import (
     CHUNKED,
+    LENGTH_DIGITS,
     UNTIL_CLOSE,
     Fields,
     HeadCheck,
@@ -45,9 +46,20 @@ class ResponseHead:
         self.reason = reason
         self.fields = fields
         self.index = index = {name.lower(): value for name, value in fields}
-        length = body_length(fields, index, 502)
-        if length == CHUNKED and not minor:
-            raise ProtocolError(502, "9112 6.1", "Transfer-Encoding in HTTP/1.0")
+        given = index.get(b"content-length")
+        length: int | None
+        if (
+            given is not None
+            and len(given) <= LENGTH_DIGITS
+            and given.isdigit()
+            and len(index) == len(fields)
+            and b"transfer-encoding" not in index
+        ):
+            length = int(given)  # the usual case; `body_length` knows the others
+        else:
+            length = body_length(fields, index, 502)
+            if length == CHUNKED and not minor:
+                raise ProtocolError(502, "9112 6.1", "Transfer-Encoding in HTTP/1.0")
         self.announced = length
         if method == b"HEAD" or status < 200 or status in (204, 304):
             length = 0

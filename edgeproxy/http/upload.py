@@ -36,11 +36,6 @@ class Upload:
         self._expected = head.expect_continue
         self._collecting = False
         self._pumping = False
-        data = reader.whole()
-        if data is not None:
-            self.unread = False
-            self.body = Body.whole(data)
-            return
         self.unread = True
         self.body = Body(self, None if head.length == CHUNKED else head.length)
         # What came along with the head; often that is all of it.

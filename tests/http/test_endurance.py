@@ -133,9 +133,10 @@ class Slow(Resource):
     isLeaf = True
 
     def render_GET(self, request: Any) -> Any:
-        if request.path == b"/big":
-            request.setHeader(b"content-length", b"%d" % (64 * MEGABYTE))
-            request.registerProducer(Pieces(request), False)
+        if request.path in (b"/big", b"/some"):
+            size = MEGABYTE if request.path == b"/big" else 16384
+            request.setHeader(b"content-length", b"%d" % (64 * size))
+            request.registerProducer(Pieces(request, size), False)
             return NOT_DONE_YET
         request.write(b"begun")
         call = reactor.callLater(random.random() * 0.05, request.finish)
@@ -147,13 +148,14 @@ class Slow(Resource):
 
 
 class Pieces:
-    def __init__(self, request: Any) -> None:
+    def __init__(self, request: Any, size: int) -> None:
         self.request = request
+        self.piece = b"x" * size
         self.left = 64
 
     def resumeProducing(self) -> None:
         self.left -= 1
-        self.request.write(b"x" * MEGABYTE)
+        self.request.write(self.piece)
         if not self.left:
             self.request.unregisterProducer()
             self.request.finish()
@@ -225,13 +227,13 @@ class EnduranceCase(TestCase):
 
     def start(self, upstream: Resource) -> None:
         self.back = Site(upstream, reactor=reactor)
-        back = reactor.listenTCP(0, self.back, interface="127.0.0.1")
+        back = reactor.listenTCP(0, self.back, 500, "127.0.0.1")
         origin = Origin("http", "127.0.0.1", back.getHost().port)
         endpoint = TCP4ClientEndpoint(reactor, origin.host, origin.port)
         self.pool = Pool(origin, endpoint, reactor, PoolSettings(connections=32))
         self.forward = Forward(self.pool)
         self.front = Site(self.forward, reactor=reactor)
-        front = reactor.listenTCP(0, self.front, interface="127.0.0.1")
+        front = reactor.listenTCP(0, self.front, 500, "127.0.0.1")
         self.port = front.getHost().port
         self.addCleanup(front.stopListening)
         self.addCleanup(back.stopListening)
@@ -306,7 +308,7 @@ class VanishingPeers(EnduranceCase):
         chance = random.Random(5)
         whole = [
             b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n" * 2,
-            b"GET /big HTTP/1.1\r\nHost: h\r\n\r\n",
+            b"GET /some HTTP/1.1\r\nHost: h\r\n\r\n",
             b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 90000\r\n\r\n"
             + b"x" * 90000,
             b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -660,6 +660,18 @@ class DrainTests(ServerCase):
         self.successResultOf(drained)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_a_response_that_had_begun_is_the_last_one_too(self) -> None:
+        page = Page(lambda request: NOT_DONE_YET)
+        channel, wire = self.serve(page)
+        channel.dataReceived(GET)
+        page.requests[0].write(b"begun")
+        drained = self.site.drain(30)
+        self.assertFalse(wire.closing)
+        page.requests[0].finish()
+        self.assertTrue(wire.closing)
+        channel.connectionLost(LOST)
+        self.successResultOf(drained)
+
     def test_what_does_not_finish_is_dropped(self) -> None:
         channel, wire = self.serve(Page(lambda request: NOT_DONE_YET))
         channel.dataReceived(GET)
