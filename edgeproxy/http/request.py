@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
@@ -52,8 +51,6 @@ class Request(Reply):
       was complete; what `notifyFinish` does, without a Deferred;
     * what `Reply` has: `respond`, `start`, `detach`.
     """
-
-    on_lost: Callable[[Failure], None] | None = None
 
     def __init__(self, channel: Channel) -> None:
         self.channel = self._channel = channel
@@ -211,8 +208,9 @@ class Request(Reply):
         self.channel = None
         if "content" in self.__dict__:
             self.content.close()
-        if self.on_lost is not None:
-            self.on_lost(reason)
+        on_lost, self.on_lost = self.on_lost, None
+        if on_lost is not None:
+            on_lost(reason)
         if "notifications" in self.__dict__:
             waiting, self.notifications = self.notifications, []
             for deferred in waiting:
