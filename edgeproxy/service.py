@@ -18,8 +18,9 @@ from edgeproxy.config.tables import Config
 from edgeproxy.hono.resource import HonoResource
 from edgeproxy.http.site import Site
 from edgeproxy.http.upstream import Upstream
+from edgeproxy.messaging.database import StoreError
 from edgeproxy.messaging.embedded import EmbeddedNetwork
-from edgeproxy.messaging.store import EventStore, StoreError
+from edgeproxy.messaging.store import EventStore
 from edgeproxy.metrics import counters
 from edgeproxy.ops.hangup import Reloader
 from edgeproxy.ops.health import ops_resource
@@ -105,8 +106,8 @@ class EdgeProxy(MultiService):
     def _add_messaging(self) -> EmbeddedNetwork:
         """Add the event store and the AMQP listener that consumers attach to."""
         table = self._config.hono.messaging.embedded
-        store = EventStore(table.store_path, self._reactor)
-        network = EmbeddedNetwork(store, self._reactor)
+        store = EventStore(table.store_path, self._reactor, table.max_bytes)
+        network = EmbeddedNetwork(store, self._reactor, table.max_age)
         network.setServiceParent(self)
         portal, mechanisms = Portal(ConsumerRealm()), []
         if table.credentials_path is not None:

@@ -41,8 +41,6 @@ LATER = frozenset(
         "hono.messaging.embedded.tls_port",
         "hono.messaging.embedded.cert_path",
         "hono.messaging.embedded.key_path",
-        "hono.messaging.embedded.max_bytes",
-        "hono.messaging.embedded.max_age",
     }
 )
 

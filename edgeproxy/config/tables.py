@@ -194,6 +194,17 @@ class HonoMessagingEmbedded:
         kinds.STATE_FILE,
         "The event store; relative to the state directory.",
     )
+    max_bytes: int = key(
+        "1 GiB",
+        kinds.AMOUNT_OF_DATA,
+        "What the event store may take on disk; at this bound events are answered 503.",
+    )
+    max_age: int = key(
+        "30 d",
+        kinds.AGE,
+        "Events that no consumer has accepted in this time are removed, counted and "
+        "logged.",
+    )
 
 
 @attrs.frozen
