@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.application.service import MultiService
 from twisted.cred.portal import Portal
+from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from edgeproxy.amqp.listener import AMQPListenerFactory
 from edgeproxy.c8y.proxy import ProxyResource
@@ -43,6 +44,7 @@ from edgeproxy.tls.client import ClientTLS
 from edgeproxy.tls.endpoint import client_endpoint
 from edgeproxy.tls.errors import TLSFileError
 from edgeproxy.tls.material import load_key_material
+from edgeproxy.tls.server import ServerTLS
 
 HTTPS, MQTT_OVER_TLS = 443, 8883  # where Cumulocity is unless a port is given
 
@@ -111,19 +113,26 @@ class EdgeProxy(MultiService):
         network.setServiceParent(self)
         portal, mechanisms = Portal(ConsumerRealm()), []
         if table.credentials_path is not None:
-            users = UsersChecker(table.credentials_path)
+            certificates = table.ca_path is not None
+            users = UsersChecker(table.credentials_path, certificates)
             self._reloads.append(("users of AMQP", users.reload))
             portal.registerChecker(users)
-            mechanisms.append("PLAIN")
+            mechanisms += ["EXTERNAL", "PLAIN"] if certificates else ["PLAIN"]
         if table.allow_anonymous:
             portal.registerChecker(AnonymousChecker())
             mechanisms.append("ANONYMOUS")
         factory = AMQPListenerFactory(
             login_as(portal, IConsumer), network, mechanisms, self._reactor
         )
-        self._listen(
-            "hono.messaging.embedded.port", table.bind_address, table.port, factory
-        )
+        address = table.bind_address
+        if table.port:
+            self._listen("hono.messaging.embedded.port", address, table.port, factory)
+        if table.cert_path and table.key_path:
+            tls = ServerTLS(table.cert_path, table.key_path, table.ca_path)
+            self._reloads.append(("certificate for AMQP", tls.reload))
+            wrapped = TLSMemoryBIOFactory(tls, False, factory)
+            key = "hono.messaging.embedded.tls_port"
+            self._listen(key, address, table.tls_port, wrapped)
         self._status.add_messaging(store, network, mechanisms)
         return network
 

@@ -38,9 +38,6 @@ LATER = frozenset(
         "hono.registry.http.bind_address",
         "hono.registry.http.port",
         "hono.registry.http.authentication_required",
-        "hono.messaging.embedded.tls_port",
-        "hono.messaging.embedded.cert_path",
-        "hono.messaging.embedded.key_path",
     }
 )
 

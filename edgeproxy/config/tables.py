@@ -178,7 +178,22 @@ class HonoMessagingEmbedded:
     bind_address: str = key(
         "127.0.0.1", kinds.ADDRESS, "Where AMQP 1.0 consumers connect."
     )
-    port: int = key(5672, kinds.PORT, "Its port.")
+    port: int = key(
+        5672, kinds.PORT_OR_OFF, "Its port without TLS; 0 switches that off."
+    )
+    tls_port: int = key(
+        5671, kinds.PORT, "Its port with TLS, which certificate and key switch on."
+    )
+    cert_path: str | None = key(
+        None, kinds.FILE, "Our certificate for consumers (PEM, chain allowed)."
+    )
+    key_path: str | None = key(None, kinds.FILE, "Its private key (PEM).")
+    ca_path: str | None = key(
+        None,
+        kinds.FILE,
+        "File or directory of the CAs whose client certificates are a login (SASL "
+        "EXTERNAL): that of the user with the certificate's common name.",
+    )
     credentials_path: str | None = key(
         None,
         kinds.FILE,
