@@ -21,8 +21,10 @@ from edgeproxy.http.site import Site
 from edgeproxy.http.upstream import Upstream
 from edgeproxy.messaging.database import StoreError
 from edgeproxy.messaging.embedded import EmbeddedNetwork
+from edgeproxy.messaging.operator import Operator
 from edgeproxy.messaging.store import EventStore
 from edgeproxy.metrics import counters
+from edgeproxy.ops.events import EventsResource
 from edgeproxy.ops.hangup import Reloader
 from edgeproxy.ops.health import ops_resource
 from edgeproxy.ops.startup import Listener, at_once, cannot_start
@@ -110,6 +112,7 @@ class EdgeProxy(MultiService):
         table = self._config.hono.messaging.embedded
         store = EventStore(table.store_path, self._reactor, table.max_bytes)
         network = EmbeddedNetwork(store, self._reactor, table.max_age)
+        self._operator = Operator(store, network.refresh)
         network.setServiceParent(self)
         portal, mechanisms = Portal(ConsumerRealm()), []
         if table.credentials_path is not None:
@@ -228,6 +231,8 @@ class EdgeProxy(MultiService):
         Reloader(self._reactor, self._reloads).setServiceParent(self)
         table, status = self._config.ops, self._status
         resource = ops_resource(status.checks, status.report)
+        events = EventsResource(self._operator, table.bind_address)
+        resource.putChild(b"events", events)
         self._listen("ops.port", table.bind_address, table.port, Site(resource))
         counters.EVENTS_WAITING.set_function(status.events_waiting)
         counters.EVENTS_SET_ASIDE.set_function(status.events_set_aside)

@@ -56,6 +56,11 @@ class EmbeddedNetwork(Service):
         self._upkeep.stopService()
         self._store.close()
 
+    def refresh(self) -> None:
+        """Read the store anew: somebody else has changed what is in it."""
+        for queue in self._events.values():
+            queue.refresh()
+
     def send(self, message: Message) -> Deferred[None]:
         """Take responsibility for *message*; see `INetwork`."""
         encoded = encode(message, next(self._ids))
