@@ -18,6 +18,9 @@ IDLE_TIMEOUT = 60.0
 # Peers may open this many links each; a consumer of one tenant needs three or four.
 MAX_LINKS = 256
 
+# Bytes of a frame that a peer may send; attaches and dispositions are far smaller.
+MAX_FRAME = 65536
+
 
 class AMQPConnection:
     """Sans-IO: `receive` bytes, then write what `output` returns.
@@ -45,6 +48,8 @@ class AMQPConnection:
         self._connection.collect(self._collector)
         self._transport = proton.Transport(proton.Transport.SERVER)
         self._transport.idle_timeout = IDLE_TIMEOUT
+        self._transport.max_frame_size = MAX_FRAME
+        self._transport.channel_max = MAX_LINKS - 1
         self._transport.bind(self._connection)
 
     @property
@@ -82,6 +87,11 @@ class AMQPConnection:
         for link in list(self._links.values()):
             if link.credit > 0:
                 self._space.writable(link)
+
+    def has_room(self, link: OutgoingLink) -> None:
+        """Be told that the peer of *link* has settled enough to get more."""
+        if link.credit > 0:
+            self._space.writable(link)
 
     def shut_down(self) -> None:
         """Say goodbye to the peer: it shall reconnect."""
@@ -125,8 +135,7 @@ class AMQPConnection:
         """Attach a receiver of the peer, or refuse it with a condition."""
         link = event.link
         try:
-            if link.is_receiver:
-                raise AttachRefused("amqp:not-found", "nothing can be sent here")
+            _refuse_what_is_not_there(link)
             if len(self._links) >= MAX_LINKS:
                 raise AttachRefused("amqp:resource-limit-exceeded", "too many links")
             outgoing = OutgoingLink(self, link)
@@ -138,6 +147,8 @@ class AMQPConnection:
             link.close()
             return
         link.source.copy(link.remote_source)
+        # What is not in the answer is not done: there are no filters.
+        link.source.filter.clear()
         link.target.copy(link.remote_target)
         link.snd_settle_mode = link.remote_snd_settle_mode
         self._links[link] = outgoing
@@ -179,3 +190,13 @@ class AMQPConnection:
         for sender in list(self._links):
             self._drop(sender)
         self._connection.close()
+
+
+def _refuse_what_is_not_there(link: Any) -> None:
+    """Raise `AttachRefused` for features of AMQP that have no use here."""
+    if link.remote_target.type == proton.Terminus.COORDINATOR:
+        raise AttachRefused("amqp:not-implemented", "there are no transactions")
+    if link.is_receiver:
+        raise AttachRefused("amqp:not-found", "nothing can be sent here")
+    if link.remote_source.dynamic:
+        raise AttachRefused("amqp:not-implemented", "there are no dynamic addresses")

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
 OnOutcome = Callable[[Outcome], None]
 
+# Deliveries of one link that a peer may leave unsettled before it gets no more; it
+# may grant more credit than that, and settle nothing.
+MOST_UNSETTLED = 1000
+
+# Deliveries whose outcome nobody waits for are settled from here when there are more
+# of them: a peer that just looks on need not answer.
+MOST_UNWATCHED = 200
+
 _STATES = {
     proton.Delivery.ACCEPTED: State.ACCEPTED,
     proton.Delivery.REJECTED: State.REJECTED,
@@ -51,6 +59,7 @@ class OutgoingLink:
         self._connection = connection
         self._sender = sender
         self._waiting: dict[str, tuple[Any, OnOutcome]] = {}
+        self._unwatched: dict[str, Any] = {}
         self._sent = 0
         self.address: str = sender.remote_source.address or ""
         self.copies = (
@@ -66,7 +75,9 @@ class OutgoingLink:
     @property
     def credit(self) -> int:
         """How many messages may be sent now; none while the peer does not read."""
-        return self._sender.credit if self._connection.flowing else 0
+        if not self._connection.flowing:
+            return 0
+        return min(int(self._sender.credit), MOST_UNSETTLED - len(self._waiting))
 
     def send(self, message: bytes, on_outcome: OnOutcome | None) -> str:
         """Send the encoded *message*; return the tag of its delivery.
@@ -83,6 +94,10 @@ class OutgoingLink:
             delivery.settle()
         elif on_outcome is not None:
             self._waiting[tag] = (delivery, on_outcome)
+        else:
+            self._unwatched[tag] = delivery
+            if len(self._unwatched) > MOST_UNWATCHED:
+                self._unwatched.pop(next(iter(self._unwatched))).settle()
         self._connection.flush_soon()
         if self.presettled and on_outcome is not None:
             on_outcome(Outcome(State.ACCEPTED))
@@ -101,6 +116,8 @@ class OutgoingLink:
         state = _STATES.get(delivery.remote_state)
         if state is None and not delivery.settled:
             return  # "received" and the like tell nothing final
+        self._unwatched.pop(delivery.tag, None)
+        full = len(self._waiting) >= MOST_UNSETTLED
         _, on_outcome = self._waiting.pop(delivery.tag, (None, None))
         remote = delivery.remote
         outcome = Outcome(
@@ -112,6 +129,8 @@ class OutgoingLink:
         delivery.settle()
         if on_outcome is not None:
             on_outcome(outcome)
+        if full:
+            self._connection.has_room(self)
 
     def lost(self) -> None:
         """Tell everybody who waits that there will be no outcome."""
