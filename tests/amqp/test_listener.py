@@ -120,7 +120,7 @@ class ListenerTests(SynchronousTestCase):
 
     def test_who_does_not_read_its_last_words_is_cut_off(self) -> None:
         peer = self.log_in()
-        self.factory.shut_down()
+        self.factory.drain(60.0)
         peer.receive(self.sent())
         self.clock.advance(CLOSE_TIMEOUT)
         self.assertTrue(self.transport.aborted)
