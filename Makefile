@@ -15,12 +15,16 @@ DEBIAN_PACKAGES = python3 python3-twisted python3-treq python3-service-identity 
     python3-openssl python3-jwt python3-txaio python3-attr python3-bcrypt \
     python3-qpid-proton python3-prometheus-client python3-hypothesis
 
-.PHONY: help run test test-debian lint clean
+# What the fault loops need besides.
+SOAK_PACKAGES = gcc libc6-dev strace mount
+
+.PHONY: help run test test-debian soak lint clean
 
 help:
 	@echo "make run          run it here, with a sandbox cloud and demo devices"
 	@echo "make test         run the tests on the newest set of packages"
 	@echo "make test-debian  run the tests on Debian's own packages"
+	@echo "make soak         the long versions: kills, power cuts, full disks, days"
 	@echo "make lint         check style and types"
 	@echo "make clean        remove what the others made"
 
@@ -53,6 +57,10 @@ test-debian:
 	@scripts/need $(DEBIAN_PACKAGES) $(INTEROP_PACKAGES)
 	@rm -f twisted/plugins/dropin.cache
 	$(PYTHON) $(TRIAL) $(TESTS)
+
+soak: $(VENV)/.run
+	@scripts/need $(INTEROP_PACKAGES) $(SOAK_PACKAGES)
+	$(VENV)/bin/python -m tests.soak
 
 lint: $(VENV)/.lint
 	$(VENV)/bin/ruff format --check .

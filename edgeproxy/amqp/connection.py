@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import proton
 
+from edgeproxy.amqp.events import DELIVERY, delivery_of, pending_events
 from edgeproxy.amqp.link import AttachRefused, IAddressSpace, OutgoingLink
 
 CONTAINER_ID = "edgeproxy"
@@ -42,6 +44,9 @@ class AMQPConnection:
         self._avatar = avatar
         self._space = space
         self._links: dict[Any, OutgoingLink] = {}
+        # By the tags of unsettled deliveries, which are unique in a connection.
+        self.sent: dict[str, OutgoingLink] = {}
+        self.tags = map(str, count(1))
         self._collector = proton.Collector()
         self._connection = proton.Connection()
         self._connection.container = CONTAINER_ID
@@ -115,11 +120,19 @@ class AMQPConnection:
             self._space.detached(link)
 
     def _dispatch(self) -> None:
-        while (event := self._collector.peek()) is not None:
-            handler = getattr(self, event.type.method, None)
-            if handler is not None:
-                handler(event)
-            self._collector.pop()
+        collector = self._collector
+        for number, event in pending_events(collector):
+            if number == DELIVERY:
+                self._on_delivery(delivery_of(event))
+            elif number in _HANDLERS:
+                # Proton's own view of it: slow to make, but with everything in it.
+                getattr(self, _HANDLERS[number])(collector.peek())
+
+    def _on_delivery(self, delivery: Any) -> None:
+        """Pass on a disposition."""
+        outgoing = self.sent.get(delivery.tag)
+        if outgoing is not None and delivery.updated:
+            outgoing.updated(delivery)
 
     # Names below are those of proton's events.
 
@@ -162,12 +175,6 @@ class AMQPConnection:
         if event.link.is_sender and event.link.drain_mode:
             event.link.drained()
 
-    def on_delivery(self, event: Any) -> None:
-        """Pass on a disposition."""
-        outgoing = self._links.get(event.link)
-        if outgoing is not None and event.delivery.updated:
-            outgoing.updated(event.delivery)
-
     def on_link_remote_detach(self, event: Any) -> None:
         """Detach our side as well."""
         self._drop(event.link)
@@ -200,3 +207,10 @@ def _refuse_what_is_not_there(link: Any) -> None:
         raise AttachRefused("amqp:not-found", "nothing can be sent here")
     if link.remote_source.dynamic:
         raise AttachRefused("amqp:not-implemented", "there are no dynamic addresses")
+
+
+_HANDLERS = {
+    kind.number: kind.method
+    for kind in vars(proton.Event).values()
+    if isinstance(kind, proton.EventType) and hasattr(AMQPConnection, kind.method)
+}

@@ -44,8 +44,9 @@ ALTER TABLE events ADD COLUMN reason TEXT;
 DROP INDEX events_of_tenant;
 """
 
-# Bytes to which the log shrinks after a burst; SQLite uses about as much anyway.
-LOG_SIZE = 4 << 20
+# Pages (of 4 KiB) in the log at which they are copied to the database. A longer log
+# would save some fsyncs, but must be copied even when the disk is full (`reserve`).
+LOG_PAGES = 500
 
 # What a file is called that is to take the place of a damaged one.
 _FRESH = ".fresh"
@@ -104,7 +105,8 @@ def _open(path: str) -> sqlite3.Connection:
         db.executescript(
             f"PRAGMA locking_mode = EXCLUSIVE; {vacuum}"
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-            f"PRAGMA journal_size_limit = {LOG_SIZE};"
+            f"PRAGMA wal_autocheckpoint = {LOG_PAGES};"
+            f"PRAGMA journal_size_limit = {LOG_PAGES * 4096};"
         )
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version > VERSION:

@@ -14,6 +14,7 @@ from edgeproxy.amqp.link import OutgoingLink
 from edgeproxy.amqp.outcome import Outcome, State
 from edgeproxy.messaging.rows import StoredEvent, Wanted
 from edgeproxy.messaging.store import EventStore
+from edgeproxy.messaging.takers import STUCK_AFTER, Taker, Takers
 from edgeproxy.metrics import counters
 
 # Events held in memory per tenant: enough to keep several consumers busy while the
@@ -54,7 +55,8 @@ class EventQueue:
     """The events of one tenant, between the store and its consumers.
 
     A device has at most one event under way, so its events are accepted in the order
-    of their arrival; a consumer that keeps one of them holds up that device alone.
+    of their arrival; a consumer that keeps one of them holds up that device alone, and
+    not for ever.
     """
 
     _log = Logger("edgeproxy.messaging")
@@ -63,7 +65,8 @@ class EventQueue:
         self._tenant_id = tenant_id
         self._store = store
         self._clock = clock
-        self._links: deque[OutgoingLink] = deque()
+        self._takers = Takers(store.age)
+        self._watching = False
         self._devices: dict[str, _Device] = {}
         self._ready: deque[_Device] = deque()  # those with an event in memory
         self._hungry: deque[_Device] = deque()  # those with events only on disk
@@ -75,13 +78,12 @@ class EventQueue:
 
     def add(self, link: OutgoingLink) -> None:
         """Let *link* take part."""
-        self._links.append(link)
+        self._takers.add(link)
 
     def discard(self, link: OutgoingLink) -> None:
         """Let *link* take part no more; without any, forget what is on disk as well."""
-        if link in self._links:
-            self._links.remove(link)
-        if not self._links:
+        self._takers.discard(link)
+        if not self._takers:
             self.refresh()
 
     def refresh(self) -> None:
@@ -119,17 +121,17 @@ class EventQueue:
             return  # an outcome that came at once: the loop below goes on by itself
         self._pumping = True
         try:
-            while self._ready and (link := self._next_link()) is not None:
-                self._send(self._ready.popleft(), link)
+            while self._ready and (taker := self._takers.next()) is not None:
+                self._send(self._ready.popleft(), taker)
         finally:
             self._pumping = False
-        if self._links and not self._reading:
+        if self._takers and not self._reading:
             if not self._listed:
                 self._list()
             elif self._hungry and self._held < WINDOW:
                 self._read()
 
-    def _send(self, device: _Device, link: OutgoingLink) -> None:
+    def _send(self, device: _Device, taker: Taker) -> None:
         event = device.events.popleft()
         self._held -= 1
         if event.expires is not None and event.expires <= self._store.age():
@@ -137,15 +139,28 @@ class EventQueue:
             self._done(device)
             self._store.remove(self._tenant_id, event.number)
         else:
-            link.send(event.message, partial(self._settled, device, event.number))
+            taker.send(event.message, partial(self._settled, device, event.number))
+            self._watch()
 
-    def _next_link(self) -> OutgoingLink | None:
-        for _ in range(len(self._links)):
-            link = self._links[0]
-            self._links.rotate(-1)
-            if link.credit > 0:
-                return link
-        return None
+    def _watch(self) -> None:
+        """Look after a while whether a consumer is stuck."""
+        if not self._watching:
+            self._watching = True
+            self._clock.callLater(STUCK_AFTER / 4, self._look)
+
+    def _look(self) -> None:
+        self._watching = False
+        for taker in self._takers.stuck():
+            self._log.warn(
+                "consumer {peer} of events of {tenant} is stuck: {count} events are"
+                " taken back",
+                peer=taker.link.peer,
+                tenant=self._tenant_id,
+                count=taker.take_back(),
+            )
+        if self._takers.are_watched:
+            self._watch()
+        self.pump()
 
     def _hold(self, device: _Device, events: list[StoredEvent]) -> None:
         self._held += len(events)

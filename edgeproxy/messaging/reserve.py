@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# Bytes: the log of a group of removals is a few hundred KiB.
-SIZE = 1 << 20
+# Bytes: what is in the log must fit into the database before the log can begin anew,
+# and it is up to 2 MiB (`LOG_PAGES`) and one group of events.
+SIZE = 4 << 20
 
 
 class Reserve:

@@ -51,6 +51,14 @@ def bytes_in_use(db: sqlite3.Connection) -> int:
     return int((pages - free) * size)
 
 
+def give_back(db: sqlite3.Connection) -> None:
+    """Give all free space of the file and its log back to the file system."""
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    # A step of this pragma frees one page; only a script is run to its end.
+    db.executescript("PRAGMA incremental_vacuum")
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
 def devices_waiting(db: sqlite3.Connection, tenant_id: str) -> list[str]:
     """Return the devices with events waiting, the one with the oldest event first.
 

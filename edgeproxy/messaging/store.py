@@ -21,6 +21,7 @@ from edgeproxy.messaging.rows import (
     bytes_in_use,
     count,
     devices_waiting,
+    give_back,
     next_events,
 )
 from edgeproxy.messaging.writer import Fate, Writer
@@ -30,6 +31,9 @@ T = TypeVar("T")
 # Seconds until a removal that could not be written is tried again: doubled each time,
 # up to the most. A disk that is full for hours is not asked all the time.
 FIRST_RETRY, MOST_RETRY = 0.1, 10.0
+
+# Seconds between two attempts to make room for new events.
+RECOVERY = 1.0
 
 
 class EventStore:
@@ -58,9 +62,11 @@ class EventStore:
         self._reserve = Reserve(f"{path}-reserve")
         self._problem: str | None = None
         self._refused_at: int | None = None  # bytes in use when there was no room
+        self._recovering = False
         self._on_their_way = 0  # bytes of events between append and commit
         # Accepted or set aside, but the disk has refused so far to take note.
         self._unwritten: set[int] = set()
+        self._refused: set[int] = set()  # those that it has refused once at least
         try:
             last, born = self._db.execute(
                 "SELECT max(id), max(born) FROM events"
@@ -124,6 +130,9 @@ class EventStore:
         if self.used + self._on_their_way + len(message) > self._max_bytes:
             self._refused_at = self.used
             return fail(StoreFailed(f"{self.path}: {self.failing}"))
+        if self._refused:
+            # Or new events would take the room that was made for removals.
+            return fail(StoreFailed(f"{self.path}: {self._problem}"))
         born = self._ages.now()
         expires = None if ttl is None else born + ttl
         event = StoredEvent(self._next, device_id, message, expires)
@@ -150,6 +159,7 @@ class EventStore:
         def failed(failure: Failure) -> StoredEvent:
             self._on_their_way -= len(message)
             self._problem = failure.getErrorMessage()
+            self._recover()
             raise StoreFailed(f"{self.path}: {self._problem}")
 
         return self._writer.submit(insert).addCallbacks(stored, failed)
@@ -202,8 +212,7 @@ class EventStore:
         def works(_: None) -> None:
             self._problem = None
 
-        if self._problem is not None:
-            self.keep_time()
+        if self._problem is not None and not self._refused:
             self._writer.submit(write).addCallbacks(works, lambda _: None)
 
     def is_settled(self, number: int) -> bool:
@@ -247,9 +256,12 @@ class EventStore:
 
         def written(result: T) -> None:
             self._unwritten.discard(number)
+            self._refused.discard(number)
             done.callback(result)
 
         def failed(failure: Failure, delay: float) -> None:
+            self._refused.add(number)
+            self._problem = failure.getErrorMessage()
             self._log.warn(
                 "{path}: the outcome of event {number} cannot be stored yet: {reason}",
                 path=self.path,
@@ -261,6 +273,17 @@ class EventStore:
 
         attempt(FIRST_RETRY)
         return done
+
+    def _recover(self) -> None:
+        """Give space back in a moment; on a full disk that is what intake waits for."""
+        if not self._recovering:
+            self._recovering = True
+            self._reactor.callLater(RECOVERY, self._recover_now)
+
+    def _recover_now(self) -> None:
+        self._recovering = False
+        self.run_apart(give_back).addErrback(lambda _: None)
+        self.probe()
 
     def _make_room(self, db: sqlite3.Connection) -> None:
         """Give removals the space that they need on a full disk."""

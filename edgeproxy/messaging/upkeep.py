@@ -40,6 +40,8 @@ class Upkeep(Service):
         self._clock = clock
         self._max_age = max_age
         self._rounds = 0
+        # Changes to the store until the round before, and until the log was emptied.
+        self._changes = self._emptied = 0
         self._call: Any = None
 
     def startService(self) -> None:
@@ -90,7 +92,20 @@ class Upkeep(Service):
             if more and self.running:
                 self._tidy()
 
-        self._store.run_apart(_shrink).addCallbacks(tidied, self._failed)
+        self._store.run_apart(self._shrink).addCallbacks(tidied, self._failed)
+
+    def _shrink(self, db: sqlite3.Connection) -> bool:
+        """Give free space back to the file system; return whether there is more."""
+        changes, self._changes = self._changes, db.total_changes
+        if _has_slack(db):
+            # A step of this pragma frees one page; only a script is run to its end.
+            db.executescript(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})")
+            self._emptied = -1
+            return True
+        if self._changes == changes != self._emptied:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._emptied = changes
+        return False
 
     def _failed(self, failure: Failure) -> None:
         self._log.warn(
@@ -116,18 +131,6 @@ def _remove(
         (CHUNK, oldest),
     ).rowcount
     return (expired, too_old, count(db)) if expired or too_old else None
-
-
-def _shrink(db: sqlite3.Connection) -> bool:
-    """Give some free pages back to the file system; return whether there are more."""
-    if not _has_slack(db):
-        return False
-    # A step of this pragma frees one page; only a script is run to its end.
-    db.executescript(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})")
-    if _has_slack(db):
-        return True
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    return False
 
 
 def _has_slack(db: sqlite3.Connection) -> bool:

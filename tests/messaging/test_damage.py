@@ -15,7 +15,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from edgeproxy.messaging.network import StoreFailed
 from edgeproxy.messaging.rows import Wanted
-from edgeproxy.messaging.store import MOST_RETRY, EventStore
+from edgeproxy.messaging.store import MOST_RETRY, RECOVERY, EventStore
 from tests.fakes.threads import ThreadClock
 
 PAGE = 4096
@@ -185,7 +185,7 @@ class FullDiskTests(DamageTestCase):
         folder = Path(self.mktemp())
         folder.mkdir(parents=True)
         mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)],
+            ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)],
             capture_output=True,
         )
         if mounted.returncode:
@@ -223,8 +223,14 @@ class FullDiskTests(DamageTestCase):
             self.clock.advance(MOST_RETRY)
         self.clock.wait_for(gatherResults(gone))
         self.assertEqual(self.load(), [])
-        self.append(b"new")
+        # What is free within the file is given back as soon as somebody asks for it.
+        for _ in range(3):
+            asked = self.store.append("T", "d", b"new", 1.0)
+            self.clock.wait_for(asked.addErrback(lambda _: None))
+            self.clock.advance(RECOVERY)
+            self.run_thread()
         self.assertIsNone(self.store.failing)
+        self.append(b"new")
 
     def test_it_recovers_when_somebody_else_makes_room(self) -> None:
         ballast = self.path.parent / "ballast"

@@ -17,6 +17,7 @@ from edgeproxy.messaging.queue import (
     EventQueue,
 )
 from edgeproxy.messaging.store import EventStore
+from edgeproxy.messaging.takers import FIRST_PAUSE, STUCK_AFTER, UNTRIED
 from tests.fakes.link import FakeLink
 from tests.fakes.threads import ThreadClock
 
@@ -213,6 +214,49 @@ class QueueTests(SynchronousTestCase):
             self.run_threads()
         self.assertEqual(len(other.messages), 100)
         self.assertEqual(self.depth(), 0)
+
+    def test_what_a_stuck_consumer_holds_is_given_to_others(self) -> None:
+        stuck = self.attach(credit=1000)
+        self.publish(*(f"{n}-0" for n in range(30)), "0-1")
+        self.assertEqual(len(stuck.messages), UNTRIED)
+        other = self.attach(credit=1000)
+        while other.waiting:
+            other.settle()
+            self.run_threads()
+        self.assertEqual(len(other.messages), 30 - UNTRIED)
+        self.advance(STUCK_AFTER / 2)
+        self.assertEqual(len(stuck.waiting), UNTRIED)
+        for _ in range(4):
+            self.advance(STUCK_AFTER / 4)
+        self.assertEqual(len(stuck.given_up), UNTRIED)
+        while other.waiting:
+            other.settle()
+            self.run_threads()
+        self.assertEqual(len(other.messages), 31)
+        self.assertGreater(other.messages.index(b"0-1"), other.messages.index(b"0-0"))
+        self.assertEqual(self.depth(), 0)
+
+    def test_a_consumer_that_was_stuck_is_tried_again_with_one_event(self) -> None:
+        stuck = self.attach(credit=1000)
+        self.publish(*(f"{n}-0" for n in range(30)))
+        for _ in range(4):
+            self.advance(STUCK_AFTER / 4)
+        self.assertEqual(len(stuck.waiting), 0)
+        for _ in range(5):
+            self.advance(FIRST_PAUSE / 4)
+        self.assertEqual(len(stuck.waiting), 1)
+        stuck.settle()
+        self.run_threads()
+        self.assertEqual(len(stuck.waiting), 29)
+
+    def test_a_slow_consumer_is_not_taken_for_stuck(self) -> None:
+        slow = self.attach(credit=1000)
+        self.publish(*(f"{n}-0" for n in range(10)))
+        while slow.waiting:
+            self.advance(STUCK_AFTER * 0.9)
+            slow.settle()
+        self.assertEqual(len(slow.messages), 10)
+        self.assertEqual(slow.given_up, [])
 
     def test_what_has_expired_is_not_delivered(self) -> None:
         link = self.attach(credit=0)
