@@ -261,6 +261,13 @@ class ProxyTests(SynchronousTestCase):
         answer = self.ask("HEAD")
         self.assertEqual((answer["content-length"], answer.body), ("1234", b""))
 
+    def test_a_chunked_response_to_head_gets_no_length(self) -> None:
+        chunked = [(b"Transfer-Encoding", b"chunked")]
+        self.upstream.answers = [response(body=b"", length=None, headers=chunked)]
+        answer = self.ask("HEAD")
+        self.assertEqual((answer.status, answer["content-length"]), (200, None))
+        self.assertEqual((answer["transfer-encoding"], answer.body), (None, b""))
+
     def test_no_content_has_no_length(self) -> None:
         self.upstream.answers = [response(204, b"", length=None)]
         answer = self.ask("DELETE")
