@@ -6,6 +6,7 @@ percent-encoding reaches Cumulocity as it was sent.
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote_to_bytes
 
 from edgeproxy.http.requesthead import RequestHead
@@ -34,6 +35,10 @@ _REST_APIS = frozenset(
 )
 
 
+# What may make a path lead elsewhere than its first segment says.
+_UNRESOLVED = re.compile(rb"%|/\.|;|//")
+
+
 def upstream_target(target: bytes) -> bytes | None:
     """Return the target at Cumulocity for *target* here; None outside the door.
 
@@ -51,9 +56,30 @@ def is_web_ui(target: bytes) -> bool:
     Cumulocity revokes the token of a device that fetches one, so no request for it
     may carry the device credential (facts of thin-edge, §2.1).
     """
-    if target[1:].partition(b"/")[0] in _REST_APIS:
+    raw = target.partition(b"?")[0]
+    if raw[1:].partition(b"/")[0] in _REST_APIS and not _UNRESOLVED.search(raw):
         return False
-    segments = [s for s in unquote_to_bytes(target.partition(b"?")[0]).split(b"/") if s]
+    path = unquote_to_bytes(raw)
+    segments = [s for s in path.split(b"/") if s]
+    if _name_web_ui(segments):
+        return True
+    # Cumulocity may take the path as it is or resolve it first: neither is to hit.
+    return (b"/." in path or b";" in path) and _name_web_ui(_resolved(segments))
+
+
+def _resolved(segments: list[bytes]) -> list[bytes]:
+    """Return *segments* without parameters and dots (RFC 3986, sections 3.3, 5.2.4)."""
+    kept: list[bytes] = []
+    for segment in segments:
+        name = segment.partition(b";")[0]
+        if name == b"..":
+            kept[-1:] = []
+        elif name not in (b"", b"."):
+            kept.append(name)
+    return kept
+
+
+def _name_web_ui(segments: list[bytes]) -> bool:
     if not segments or segments[0] in _REST_APIS:
         return False
     return segments[0] == b"apps" or segments[-1].endswith(b".js")

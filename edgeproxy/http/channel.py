@@ -13,7 +13,7 @@ from edgeproxy.http.errors import ProtocolError
 from edgeproxy.http.reader import RequestReader
 from edgeproxy.http.requesthead import RequestHead
 from edgeproxy.http.upload import Upload
-from edgeproxy.http.wire import BODY, BUSY, HEAD, IDLE, READ_AHEAD, Wire
+from edgeproxy.http.wire import BODY, BUSY, HEAD, IDLE, READ_AHEAD, STALLED, Wire
 
 if TYPE_CHECKING:
     from edgeproxy.http.request import Request
@@ -138,9 +138,14 @@ class Channel(Wire):
                 upload.body.fail(Failure(error))
         self.site.answered(request)
         if close or self.site.draining:
-            self._close(linger=unread)
+            if unread:
+                self._close(linger=True)
+            else:
+                self.loseConnection()
             return
-        self.phase, self.since = IDLE, self.site.now
+        # It is not idle while it still reads what was written.
+        self.phase = STALLED if self._choked else IDLE
+        self.since = self.site.now
         if not self._serving and (self._reader.pending or not self._reading):
             self._serve()
 

@@ -135,6 +135,8 @@ class Connection(Outlet):
         if not self._sent and self._sender is not None:
             self._sender.stop()
             self._sender = None
+        if head.status == 101 and not exchange.upgrades:
+            raise ProtocolError(502, "9110 15.2.2", "protocol switched unasked")
         if head.status == 101 or (exchange.method == b"CONNECT" and head.status < 300):
             self.response = Response(head, Body(self, 0), self)
             self.pool.uncount(self)

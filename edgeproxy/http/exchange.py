@@ -139,6 +139,11 @@ class Exchange:
             and not any(n.lower().startswith(b"x-http-method") for n, _ in self.fields)
         )
 
+    @property
+    def upgrades(self) -> bool:
+        """Whether the server was asked to go on in another protocol."""
+        return any(name.lower() == b"upgrade" for name, _ in self.fields)
+
     def respond(self, response: Response) -> None:
         """Tell the caller."""
         caller, self.caller = self.caller, None

@@ -24,7 +24,8 @@ class ResponseHead:
 
     *method* is the one of the request it answers, which decides whether a body
     follows (RFC 9112 section 6.3). *length* is in bytes, CHUNKED or UNTIL_CLOSE;
-    *announced* is the Content-Length even where no body follows, as after HEAD.
+    *announced* is the Content-Length even where no body follows, as after HEAD; None
+    without one.
     """
 
     __slots__ = (
@@ -60,7 +61,7 @@ class ResponseHead:
             length = body_length(fields, index, 502)
             if length == CHUNKED and not minor:
                 raise ProtocolError(502, "9112 6.1", "Transfer-Encoding in HTTP/1.0")
-        self.announced = length
+        self.announced = None if length == CHUNKED else length
         if method == b"HEAD" or status < 200 or status in (204, 304):
             length = 0
         elif length is None:

@@ -128,8 +128,12 @@ class Wire(Protocol):
     # Closing
 
     def loseConnection(self) -> None:
-        """Close once everything written has been sent."""
+        """Close once everything written has been sent.
+
+        A peer may read the rest of a response as slowly as it may read the others.
+        """
         self._close(linger=False)
+        self.phase = STALLED
 
     def _close(self, linger: bool) -> None:
         """Close; with *linger* read on for a while, or the peer loses our last words.

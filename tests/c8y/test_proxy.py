@@ -261,6 +261,13 @@ class ProxyTests(SynchronousTestCase):
         answer = self.ask("HEAD")
         self.assertEqual((answer["content-length"], answer.body), ("1234", b""))
 
+    def test_a_chunked_response_to_head_gets_no_length(self) -> None:
+        chunked = [(b"Transfer-Encoding", b"chunked")]
+        self.upstream.answers = [response(body=b"", length=None, headers=chunked)]
+        answer = self.ask("HEAD")
+        self.assertEqual((answer.status, answer["content-length"]), (200, None))
+        self.assertEqual((answer["transfer-encoding"], answer.body), (None, b""))
+
     def test_no_content_has_no_length(self) -> None:
         self.upstream.answers = [response(204, b"", length=None)]
         answer = self.ask("DELETE")
@@ -318,6 +325,14 @@ class ProxyTests(SynchronousTestCase):
             "/c8y/%61pps/cockpit",
             "/c8y/main.js?x=1",
             "/c8y/x/y%2Ejs",
+            "/c8y/./apps/cockpit",
+            "/c8y/inventory/../apps/cockpit",
+            "/c8y/inventory/x/%2e%2e%2F../apps/cockpit",
+            "/c8y/../main.js",
+            "/c8y/inventory/..;x/apps/cockpit",
+            "/c8y/apps;x=1/cockpit",
+            "/c8y/main.js;x",
+            "/c8y/apps/../inventory/x",
         ):
             answer = self.ask(target=target)
             self.assertEqual((answer.status, answer.body), (403, b""), target)
@@ -325,7 +340,8 @@ class ProxyTests(SynchronousTestCase):
         self.ask(target="/c8y/apps/x", headers={"Authorization": "Basic x"})
         self.ask(target="/c8y/inventory/binaries/main.js")
         self.ask(target="/c8y/x?file=a.js")
-        self.assertEqual(len(self.upstream.sent), 3)
+        self.ask(target="/c8y/inventory/binaries/../.main;p=1/a.js;x")
+        self.assertEqual(len(self.upstream.sent), 4)
 
     def test_cumulocity_that_cannot_be_reached_is_a_bad_gateway(self) -> None:
         refused = ConnectionFailed(ConnectionRefusedError(), sent=False)

@@ -373,6 +373,14 @@ class ResponseTests(PoolCase):
         self.upstream.lose()
         self.assertTrue(echo.over)
 
+    def test_a_protocol_that_is_switched_unasked_is_an_error(self) -> None:
+        done = self.get()
+        self.upstream.say(b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\nearly ")
+        self.assertTrue(self.upstream.wires[0].aborted)
+        self.upstream.lose()
+        error = self.failureResultOf(done, ProtocolError).value
+        self.assertEqual((error.status, error.section), (502, "9110 15.2.2"))
+
     def test_an_answer_to_nobody_ends_the_connection(self) -> None:
         self.get()
         self.upstream.say(OK)

@@ -631,6 +631,34 @@ class DeadlineTests(ServerCase):
         self.pass_time(1)
         self.assertTrue(wire.aborted)
 
+    def test_a_peer_may_read_the_last_response_slowly(self) -> None:
+        request = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        channel, wire = self.serve(Page(), deadlines=self.DEADLINES)
+        channel.dataReceived(request)
+        self.assertTrue(wire.closing)
+        self.pass_time(20)
+        self.assertFalse(wire.aborted)
+        self.pass_time(1)
+        self.assertTrue(wire.aborted)
+
+    def test_a_peer_that_still_reads_a_response_is_not_idle(self) -> None:
+        channel, wire = self.serve(
+            Page(lambda request: NOT_DONE_YET), deadlines=self.DEADLINES
+        )
+        channel.dataReceived(GET)
+        channel.pauseProducing()
+        (request,) = self.site.resource.requests
+        request.write(b"large")
+        request.finish()
+        self.pass_time(18)
+        self.assertFalse(wire.closing)
+        channel.resumeProducing()
+        self.pass_time(10)
+        self.assertFalse(wire.closing)
+        self.pass_time(1)
+        self.assertTrue(wire.closing)
+        self.assertFalse(wire.aborted)
+
     def test_there_is_one_timer_whatever_the_number_of_connections(self) -> None:
         channels = [self.start()[0]]
         channels += [connect(self.site)[0] for _ in range(50)]
