@@ -31,7 +31,7 @@ from edgeproxy.ops.accesslog import AccessLog
 from edgeproxy.ops.events import EventsResource
 from edgeproxy.ops.hangup import Reloader
 from edgeproxy.ops.health import ops_resource
-from edgeproxy.ops.startup import Listener, at_once, cannot_start
+from edgeproxy.ops.startup import Listener, at_once, cannot_start, raise_file_limit
 from edgeproxy.ops.status import Status
 from edgeproxy.portal.avatars import IConsumer, IDevice
 from edgeproxy.portal.consumers import (
@@ -57,18 +57,20 @@ HTTPS, MQTT_OVER_TLS = 443, 8883  # where Cumulocity is unless a port is given
 
 
 def make_service(loaded: Loaded, reactor: Any) -> MultiService:
-    """Return the whole service, or end the process with the reason why not."""
-    try:
-        return EdgeProxy(loaded, reactor)
-    except (TLSFileError, StoreError, RegistryError, UsersFileError) as error:
-        cannot_start(str(error))
+    """Return the whole service."""
+    return EdgeProxy(loaded, reactor)
 
 
 class EdgeProxy(MultiService):
-    """The service: sandbox, messaging, the doors, and ops, which listens last."""
+    """The service: sandbox, messaging, the doors, and ops, which listens last.
+
+    It is composed when it starts: twistd forks before that, and neither a database
+    nor its lock survives a fork.
+    """
 
     def __init__(self, loaded: Loaded, reactor: Any) -> None:
         super().__init__()
+        self._loaded = loaded
         self._config: Config = loaded.config
         self._reactor = reactor
         self._reloads: list[tuple[str, Callable[[], None]]] = []
@@ -81,19 +83,26 @@ class EdgeProxy(MultiService):
         self._inner.setServiceParent(self)
         self._doors.setServiceParent(self)
         self._access_log.setServiceParent(self._inner)
-        if loaded.sandbox:
-            self._add_sandbox(loaded.state / "sandbox")
-        registry = self._open_registry(demo=loaded.sandbox)
+
+    def startService(self) -> None:
+        """Compose and start everything, or end the process with the reason why not."""
+        raise_file_limit()
+        try:
+            self._compose()
+        except (TLSFileError, StoreError, RegistryError, UsersFileError) as error:
+            cannot_start(str(error))
+        if self._sandbox is not None:
+            at_once(self._sandbox.listen(), "sandbox.port, sandbox.mqtt_port")
+        super().startService()
+
+    def _compose(self) -> None:
+        if self._loaded.sandbox:
+            self._add_sandbox(self._loaded.state / "sandbox")
+        registry = self._open_registry(demo=self._loaded.sandbox)
         network = self._add_messaging()
         self._add_hono_door(registry, network)
         self._add_c8y_door()
         self._add_ops()
-
-    def startService(self) -> None:
-        """Start everything, the sandbox first, or end the process."""
-        if self._sandbox is not None:
-            at_once(self._sandbox.listen(), "sandbox.port, sandbox.mqtt_port")
-        super().startService()
 
     @inlineCallbacks
     def stopService(self) -> Any:

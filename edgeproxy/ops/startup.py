@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import resource
 import sys
 from typing import Any, NoReturn
 
@@ -13,10 +14,11 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+_log = Logger("edgeproxy")
+
 # Connections the kernel keeps for us between two accepts: a site whose gateways all
 # reconnect at once after a power cut.
 BACKLOG = 1024
-
 
 # Seconds that requests under way are given when the service stops. systemd gives 90
 # in all; a client that waits for longer is one that polls.
@@ -26,10 +28,18 @@ DRAIN = 10.0
 def cannot_start(problem: str) -> NoReturn:
     """End the process with exit status 1 and one line that says why.
 
-    The line goes past twistd's log, which by now has taken the place of stderr.
+    The line goes into the log, which is all that a daemon has, and past it: twistd has
+    put the log in the place of stderr.
     """
+    _log.critical("{problem}", problem=problem)
     print(f"edgeproxy: {problem}", file=sys.__stderr__, flush=True)
     raise SystemExit(1)
+
+
+def raise_file_limit() -> None:
+    """Allow this process as many open files, and so connections, as it may have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def at_once(listening: Deferred[Any], problem: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -89,6 +90,39 @@ class StartTests(SynchronousTestCase):
         (self.service.folder / "r.sqlite").write_bytes(b"x" * 5000)
         path = f"hono.registry.path={self.service.folder.absolute()}/r.sqlite"
         self.fails(1, "r.sqlite: file is not a database", "--set", path)
+
+    def test_a_daemon_keeps_its_lock_and_its_events(self) -> None:
+        """twistd forks: nothing that was opened before that may be used after it."""
+        pidfile = self.service.folder / "pid"
+        daemon = ["--pidfile=pid", "--logfile=log", "edgeproxy"]
+        started = subprocess.run(
+            [*TWISTD, *daemon, *self.service.arguments()],
+            cwd=self.service.folder,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        self.assertEqual((started.returncode, started.stderr), (0, ""))
+        pid = int(pidfile.read_text())
+        self.addCleanup(self.end, pid)
+        deadline = time.monotonic() + 20
+        while not self.service.ready():
+            self.assertLess(time.monotonic(), deadline, self.service.log())
+            time.sleep(0.05)
+        self.fails(1, "events.sqlite: is in use by another edgeproxy")
+        status = self.service.ctl("status")
+        self.assertEqual(status.returncode, 0, status.stdout + status.stderr)
+
+    def end(self, pid: int) -> None:
+        """End a process that is not a child of ours, and wait until it has ended."""
+        try:
+            os.kill(pid, signal.SIGTERM)
+            for _ in range(200):
+                os.kill(pid, 0)
+                time.sleep(0.05)
+        except ProcessLookupError:
+            pass
 
     def test_hangup_reloads_and_never_ends_the_service(self) -> None:
         self.service.start()
