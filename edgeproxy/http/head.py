@@ -80,6 +80,7 @@ def connection_options(value: bytes) -> list[bytes]:
 class HeadCheck:
     """Finds the first faulty line of a head, also of one that has only begun.
 
+    *begun* says whether it has looked at the head at all; few heads are looked at.
     *start_line* raises `ProtocolError` for a bad first line; *status* is for bad field
     lines, *too_long* and *too_big* for the limits.
     """
@@ -103,6 +104,7 @@ class HeadCheck:
 
     def reset(self) -> None:
         """Be ready for the next head."""
+        self.begun = False
         self._offset = 0
         self._fields = 0
         self._lines = 0
@@ -112,6 +114,7 @@ class HeadCheck:
 
         Lines that passed once are not looked at again before `reset`.
         """
+        self.begun = True
         at = start + self._offset
         if not self._lines and at < len(buffer) and buffer[at] not in self._first:
             raise ProtocolError(self._status, "9112 2.1", "not a start line")

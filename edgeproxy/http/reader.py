@@ -180,9 +180,13 @@ class RequestReader(MessageReader):
         if parsed is None:
             return None
         head, self._at = parsed
-        self._check.reset()
+        if self._check.begun:
+            self._check.reset()
         self._skipped = False
-        self._body(head.length)
+        if head.length == CHUNKED:
+            self._body(CHUNKED)
+        else:
+            self._state, self._left = _BODY, head.length
         return head
 
 
@@ -208,7 +212,8 @@ class ResponseReader(MessageReader):
         if parsed is None:
             return None
         head, self._at = parsed
-        self._check.reset()
+        if self._check.begun:
+            self._check.reset()
         if head.status >= 200:
             self._body(head.length)
         return head
