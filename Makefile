@@ -9,18 +9,24 @@ TESTS = tests
 # compiled, which takes half a minute.
 BUILD_PACKAGES = python3 python3-venv python3-dev gcc libc6-dev libssl-dev pkg-config
 # Real parts that tests/interop/ runs against.
-INTEROP_PACKAGES = mosquitto curl procps
+INTEROP_PACKAGES = mosquitto curl procps strace gcc libc6-dev
 # The Debian set: exactly these packages, nothing from PyPI.
 DEBIAN_PACKAGES = python3 python3-twisted python3-treq python3-service-identity \
     python3-openssl python3-jwt python3-txaio python3-attr python3-bcrypt \
     python3-qpid-proton python3-prometheus-client python3-hypothesis
 
-.PHONY: help run test test-debian lint clean
+# What the fault loops, and the contenders, need besides.
+SOAK_PACKAGES = mount
+BENCH_PACKAGES = wrk nginx-light util-linux curl git
+
+.PHONY: help run test test-debian soak bench lint clean
 
 help:
 	@echo "make run          run it here, with a sandbox cloud and demo devices"
 	@echo "make test         run the tests on the newest set of packages"
 	@echo "make test-debian  run the tests on Debian's own packages"
+	@echo "make soak         the long versions: kills, power cuts, full disks, days"
+	@echo "make bench        edgeproxy, nginx and stock Twisted side by side"
 	@echo "make lint         check style and types"
 	@echo "make clean        remove what the others made"
 
@@ -53,6 +59,14 @@ test-debian:
 	@scripts/need $(DEBIAN_PACKAGES) $(INTEROP_PACKAGES)
 	@rm -f twisted/plugins/dropin.cache
 	$(PYTHON) $(TRIAL) $(TESTS)
+
+soak: $(VENV)/.run
+	@scripts/need $(INTEROP_PACKAGES) $(SOAK_PACKAGES)
+	$(VENV)/bin/python -m tests.soak
+
+bench:
+	@scripts/need $(DEBIAN_PACKAGES) $(BENCH_PACKAGES)
+	$(PYTHON) -m bench
 
 lint: $(VENV)/.lint
 	$(VENV)/bin/ruff format --check .

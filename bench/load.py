@@ -15,8 +15,8 @@ import attrs
 from bench.processes import LOAD, Process
 
 # Rounds of every row, in turn; the median is quoted, the spread shows the noise.
-ROUNDS = 2
-SECONDS = 2
+ROUNDS = 5
+SECONDS = 3
 
 
 @attrs.frozen

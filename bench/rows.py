@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import attrs
 
 from bench.contenders import EdgeProxy, Field, Nginx, Stock
 from bench.load import Cost, basic, interleaved, median, post_script, spread, wrk
-from bench.processes import LOAD, Process, python
+from bench.processes import CONTENDER, LOAD, ROOT, Process, python
 from edgeproxy.registry.demo import fill_with_demo
 from edgeproxy.registry.store import RegistryStore
 
@@ -200,8 +201,6 @@ def hono_rows(field: Field, ours: EdgeProxy) -> Iterator[Row]:
 
 def _fsync(ours: EdgeProxy) -> float:
     """Return the milliseconds of one fdatasync beside the event store."""
-    import os
-
     with (ours.folder / "fsync").open("wb") as file:
         times = []
         for _ in range(50):
@@ -219,8 +218,12 @@ def resting_rows(field: Field) -> Iterator[Row]:
     for _ in range(5):
         started = time.monotonic()
         command = [sys.executable, "-c", "import edgeproxy.service"]
-        subprocess.run(["taskset", "-c", "0", *command], check=True, cwd=field.folder,
-                       env={"PYTHONPATH": str(_root()), "PATH": "/usr/bin:/bin"})  # fmt: skip
+        subprocess.run(
+            ["taskset", "-c", CONTENDER, *command],
+            check=True,
+            cwd=field.folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
         imports.append(time.monotonic() - started)
     starts, ours = [], EdgeProxy(field)
     for _ in range(5):
@@ -251,12 +254,6 @@ def resting_rows(field: Field) -> Iterator[Row]:
     for connection in connections:
         connection.close()
     ours.process.stop()
-
-
-def _root() -> str:
-    from bench.processes import ROOT
-
-    return str(ROOT)
 
 
 def all_rows(field: Field) -> Iterator[Row]:

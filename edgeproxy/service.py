@@ -10,6 +10,7 @@ from typing import Any
 from twisted.application.service import MultiService
 from twisted.cred.portal import Portal
 from twisted.internet.defer import inlineCallbacks
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.web.resource import Resource
 
 from edgeproxy.amqp.listener import AMQPListenerFactory
@@ -21,10 +22,13 @@ from edgeproxy.hono.resource import HonoResource
 from edgeproxy.http.origin import Origin
 from edgeproxy.http.pool import Pool
 from edgeproxy.http.server import Deadlines, Site
+from edgeproxy.messaging.database import StoreError
 from edgeproxy.messaging.embedded import EmbeddedNetwork
-from edgeproxy.messaging.store import EventStore, StoreError
+from edgeproxy.messaging.operator import Operator
+from edgeproxy.messaging.store import EventStore
 from edgeproxy.metrics import counters
 from edgeproxy.ops.accesslog import AccessLog
+from edgeproxy.ops.events import EventsResource
 from edgeproxy.ops.hangup import Reloader
 from edgeproxy.ops.health import ops_resource
 from edgeproxy.ops.startup import Listener, at_once, cannot_start
@@ -47,6 +51,7 @@ from edgeproxy.tls.client import ClientTLS
 from edgeproxy.tls.endpoint import client_endpoint
 from edgeproxy.tls.errors import TLSFileError
 from edgeproxy.tls.material import load_key_material
+from edgeproxy.tls.server import ServerTLS
 
 HTTPS, MQTT_OVER_TLS = 443, 8883  # where Cumulocity is unless a port is given
 
@@ -139,24 +144,32 @@ class EdgeProxy(MultiService):
     def _add_messaging(self) -> EmbeddedNetwork:
         """Add the event store and the AMQP listener that consumers attach to."""
         table = self._config.hono.messaging.embedded
-        store = EventStore(table.store_path, self._reactor)
-        network = EmbeddedNetwork(store, self._reactor)
+        store = EventStore(table.store_path, self._reactor, table.max_bytes)
+        network = EmbeddedNetwork(store, self._reactor, table.max_age)
+        self._operator = Operator(store, network.refresh)
         network.setServiceParent(self._inner)
         portal, mechanisms = Portal(ConsumerRealm()), []
         if table.credentials_path is not None:
-            users = UsersChecker(table.credentials_path)
+            certificates = table.ca_path is not None
+            users = UsersChecker(table.credentials_path, certificates)
             self._reloads.append(("users of AMQP", users.reload))
             portal.registerChecker(users)
-            mechanisms.append("PLAIN")
+            mechanisms += ["EXTERNAL", "PLAIN"] if certificates else ["PLAIN"]
         if table.allow_anonymous:
             portal.registerChecker(AnonymousChecker())
             mechanisms.append("ANONYMOUS")
         factory = AMQPListenerFactory(
             login_as(portal, IConsumer), network, mechanisms, self._reactor
         )
-        self._listen(
-            "hono.messaging.embedded.port", table.bind_address, table.port, factory
-        )
+        address = table.bind_address
+        if table.port:
+            self._listen("hono.messaging.embedded.port", address, table.port, factory)
+        if table.cert_path and table.key_path:
+            tls = ServerTLS(table.cert_path, table.key_path, table.ca_path)
+            self._reloads.append(("certificate for AMQP", tls.reload))
+            wrapped = TLSMemoryBIOFactory(tls, False, factory)
+            key = "hono.messaging.embedded.tls_port"
+            self._listen(key, address, table.tls_port, wrapped)
         self._status.add_messaging(store, network, mechanisms)
         return network
 
@@ -260,6 +273,7 @@ class EdgeProxy(MultiService):
         Reloader(self._reactor, self._reloads).setServiceParent(self._inner)
         table, status = self._config.ops, self._status
         resource = ops_resource(status.checks, status.report)
+        resource.putChild(b"events", EventsResource(self._operator, table.bind_address))
         self._listen("ops.port", table.bind_address, table.port, self._site(resource))
         counters.EVENTS_WAITING.set_function(status.events_waiting)
         counters.EVENTS_SET_ASIDE.set_function(status.events_set_aside)

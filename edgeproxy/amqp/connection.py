@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import proton
 
+from edgeproxy.amqp.events import DELIVERY, delivery_of, pending_events
 from edgeproxy.amqp.link import AttachRefused, IAddressSpace, OutgoingLink
 
 CONTAINER_ID = "edgeproxy"
@@ -17,6 +19,9 @@ IDLE_TIMEOUT = 60.0
 
 # Peers may open this many links each; a consumer of one tenant needs three or four.
 MAX_LINKS = 256
+
+# Bytes of a frame that a peer may send; attaches and dispositions are far smaller.
+MAX_FRAME = 65536
 
 
 class AMQPConnection:
@@ -39,12 +44,17 @@ class AMQPConnection:
         self._avatar = avatar
         self._space = space
         self._links: dict[Any, OutgoingLink] = {}
+        # By the tags of unsettled deliveries, which are unique in a connection.
+        self.sent: dict[str, OutgoingLink] = {}
+        self.tags = map(str, count(1))
         self._collector = proton.Collector()
         self._connection = proton.Connection()
         self._connection.container = CONTAINER_ID
         self._connection.collect(self._collector)
         self._transport = proton.Transport(proton.Transport.SERVER)
         self._transport.idle_timeout = IDLE_TIMEOUT
+        self._transport.max_frame_size = MAX_FRAME
+        self._transport.channel_max = MAX_LINKS - 1
         self._transport.bind(self._connection)
 
     @property
@@ -83,6 +93,11 @@ class AMQPConnection:
             if link.credit > 0:
                 self._space.writable(link)
 
+    def has_room(self, link: OutgoingLink) -> None:
+        """Be told that the peer of *link* has settled enough to get more."""
+        if link.credit > 0:
+            self._space.writable(link)
+
     def shut_down(self) -> None:
         """Say goodbye to the peer: it shall reconnect."""
         self._connection.condition = proton.Condition(
@@ -105,11 +120,19 @@ class AMQPConnection:
             self._space.detached(link)
 
     def _dispatch(self) -> None:
-        while (event := self._collector.peek()) is not None:
-            handler = getattr(self, event.type.method, None)
-            if handler is not None:
-                handler(event)
-            self._collector.pop()
+        collector = self._collector
+        for number, event in pending_events(collector):
+            if number == DELIVERY:
+                self._on_delivery(delivery_of(event))
+            elif number in _HANDLERS:
+                # Proton's own view of it: slow to make, but with everything in it.
+                getattr(self, _HANDLERS[number])(collector.peek())
+
+    def _on_delivery(self, delivery: Any) -> None:
+        """Pass on a disposition."""
+        outgoing = self.sent.get(delivery.tag)
+        if outgoing is not None and delivery.updated:
+            outgoing.updated(delivery)
 
     # Names below are those of proton's events.
 
@@ -125,8 +148,7 @@ class AMQPConnection:
         """Attach a receiver of the peer, or refuse it with a condition."""
         link = event.link
         try:
-            if link.is_receiver:
-                raise AttachRefused("amqp:not-found", "nothing can be sent here")
+            _refuse_what_is_not_there(link)
             if len(self._links) >= MAX_LINKS:
                 raise AttachRefused("amqp:resource-limit-exceeded", "too many links")
             outgoing = OutgoingLink(self, link)
@@ -138,6 +160,8 @@ class AMQPConnection:
             link.close()
             return
         link.source.copy(link.remote_source)
+        # What is not in the answer is not done: there are no filters.
+        link.source.filter.clear()
         link.target.copy(link.remote_target)
         link.snd_settle_mode = link.remote_snd_settle_mode
         self._links[link] = outgoing
@@ -150,12 +174,6 @@ class AMQPConnection:
             self._space.writable(outgoing)
         if event.link.is_sender and event.link.drain_mode:
             event.link.drained()
-
-    def on_delivery(self, event: Any) -> None:
-        """Pass on a disposition."""
-        outgoing = self._links.get(event.link)
-        if outgoing is not None and event.delivery.updated:
-            outgoing.updated(event.delivery)
 
     def on_link_remote_detach(self, event: Any) -> None:
         """Detach our side as well."""
@@ -179,3 +197,20 @@ class AMQPConnection:
         for sender in list(self._links):
             self._drop(sender)
         self._connection.close()
+
+
+def _refuse_what_is_not_there(link: Any) -> None:
+    """Raise `AttachRefused` for features of AMQP that have no use here."""
+    if link.remote_target.type == proton.Terminus.COORDINATOR:
+        raise AttachRefused("amqp:not-implemented", "there are no transactions")
+    if link.is_receiver:
+        raise AttachRefused("amqp:not-found", "nothing can be sent here")
+    if link.remote_source.dynamic:
+        raise AttachRefused("amqp:not-implemented", "there are no dynamic addresses")
+
+
+_HANDLERS = {
+    kind.number: kind.method
+    for kind in vars(proton.Event).values()
+    if isinstance(kind, proton.EventType) and hasattr(AMQPConnection, kind.method)
+}

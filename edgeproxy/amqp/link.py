@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
 OnOutcome = Callable[[Outcome], None]
 
+# Deliveries of one link that a peer may leave unsettled before it gets no more; it
+# may grant more credit than that, and settle nothing.
+MOST_UNSETTLED = 1000
+
+# Deliveries whose outcome nobody waits for are settled from here when there are more
+# of them: a peer that just looks on need not answer.
+MOST_UNWATCHED = 200
+
 _STATES = {
     proton.Delivery.ACCEPTED: State.ACCEPTED,
     proton.Delivery.REJECTED: State.REJECTED,
@@ -51,7 +59,7 @@ class OutgoingLink:
         self._connection = connection
         self._sender = sender
         self._waiting: dict[str, tuple[Any, OnOutcome]] = {}
-        self._sent = 0
+        self._unwatched: dict[str, Any] = {}
         self.address: str = sender.remote_source.address or ""
         self.copies = (
             sender.remote_source.distribution_mode == proton.Terminus.DIST_MODE_COPY
@@ -66,7 +74,9 @@ class OutgoingLink:
     @property
     def credit(self) -> int:
         """How many messages may be sent now; none while the peer does not read."""
-        return self._sender.credit if self._connection.flowing else 0
+        if not self._connection.flowing:
+            return 0
+        return min(int(self._sender.credit), MOST_UNSETTLED - len(self._waiting))
 
     def send(self, message: bytes, on_outcome: OnOutcome | None) -> str:
         """Send the encoded *message*; return the tag of its delivery.
@@ -74,8 +84,7 @@ class OutgoingLink:
         *on_outcome* is called once (None: nobody wants to know); at once if the peer
         asked for settled messages, as then there is no more to be learned.
         """
-        self._sent += 1
-        tag = str(self._sent)
+        tag = next(self._connection.tags)
         delivery = self._sender.delivery(tag)
         self._sender.stream(message)
         self._sender.advance()
@@ -83,6 +92,14 @@ class OutgoingLink:
             delivery.settle()
         elif on_outcome is not None:
             self._waiting[tag] = (delivery, on_outcome)
+            self._connection.sent[tag] = self
+        else:
+            self._unwatched[tag] = delivery
+            self._connection.sent[tag] = self
+            if len(self._unwatched) > MOST_UNWATCHED:
+                oldest = next(iter(self._unwatched))
+                self._forget(oldest)
+                self._unwatched.pop(oldest).settle()
         self._connection.flush_soon()
         if self.presettled and on_outcome is not None:
             on_outcome(Outcome(State.ACCEPTED))
@@ -92,16 +109,24 @@ class OutgoingLink:
         """Settle a delivery as released: its outcome is of no use any more."""
         waiting = self._waiting.pop(tag, None)
         if waiting is not None:
+            self._forget(tag)
             waiting[0].update(proton.Delivery.RELEASED)
             waiting[0].settle()
             self._connection.flush_soon()
+
+    def _forget(self, tag: str) -> None:
+        self._connection.sent.pop(tag, None)
 
     def updated(self, delivery: Any) -> None:
         """Take the peer's disposition of *delivery*."""
         state = _STATES.get(delivery.remote_state)
         if state is None and not delivery.settled:
             return  # "received" and the like tell nothing final
-        _, on_outcome = self._waiting.pop(delivery.tag, (None, None))
+        tag = delivery.tag
+        self._forget(tag)
+        self._unwatched.pop(tag, None)
+        full = len(self._waiting) >= MOST_UNSETTLED
+        _, on_outcome = self._waiting.pop(tag, (None, None))
         remote = delivery.remote
         outcome = Outcome(
             # Settled without a state means the same as released (part 3, §3.4).
@@ -112,9 +137,14 @@ class OutgoingLink:
         delivery.settle()
         if on_outcome is not None:
             on_outcome(outcome)
+        if full:
+            self._connection.has_room(self)
 
     def lost(self) -> None:
         """Tell everybody who waits that there will be no outcome."""
+        for tag in (*self._waiting, *self._unwatched):
+            self._forget(tag)
+        self._unwatched.clear()
         waiting, self._waiting = self._waiting, {}
         for _, on_outcome in waiting.values():
             on_outcome(Outcome(State.LOST))

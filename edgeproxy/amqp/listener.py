@@ -6,7 +6,8 @@ from typing import Any
 
 from twisted.cred.credentials import Anonymous as AnonymousCredentials
 from twisted.cred.credentials import UsernamePassword
-from twisted.internet.defer import Deferred, succeed
+from twisted.cred.error import UnauthorizedLogin
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IAddress, IPushProducer, IReactorTime
 from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.logger import Logger
@@ -18,14 +19,19 @@ from edgeproxy.amqp.link import IAddressSpace
 from edgeproxy.amqp.sasl import (
     AUTH_FAILED,
     OK,
-    Anonymous,
+    External,
     Plain,
+    SaslCredentials,
     SaslError,
     SaslServer,
 )
+from edgeproxy.tls.peer import CommonName, common_name_of
 
-# Seconds in which a peer must have logged in.
+# Seconds in which a peer must have logged in, TLS handshake included.
 LOGIN_TIMEOUT = 10.0
+
+# Seconds in which a peer must have read the last that it is told.
+CLOSE_TIMEOUT = 5.0
 
 
 @implementer(IPushProducer)
@@ -39,6 +45,8 @@ class AMQPListenerProtocol(Protocol):
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._sasl: SaslServer | None = None
+        self._common_name: str | None = None
+        self._closing = False
         self._login: Deferred[Any] | None = None
         self._connection: AMQPConnection | None = None
         self._flush: Any = None
@@ -51,7 +59,6 @@ class AMQPListenerProtocol(Protocol):
         self.factory.peers.add(self)
         peer = self.transport.getPeer()
         self._peer = f"{getattr(peer, 'host', peer)}:{getattr(peer, 'port', '')}"
-        self._sasl = SaslServer(self.factory.mechanisms)
         self._timer = self._clock.callLater(
             LOGIN_TIMEOUT, self.transport.abortConnection
         )
@@ -61,8 +68,20 @@ class AMQPListenerProtocol(Protocol):
         if self._connection is not None:
             self._connection.receive(data)
             self._write_output()
-        elif self._sasl is not None:
+        elif not self._closing:
+            if self._sasl is None:
+                # Not before: only now is a TLS handshake known to be over.
+                self._common_name = common_name_of(self.transport)
+                self._sasl = SaslServer(self._mechanisms())
             self._negotiate(self._sasl, data)
+
+    def _mechanisms(self) -> list[str]:
+        """Return what is offered; EXTERNAL only to whoever has a certificate."""
+        return [
+            name
+            for name in self.factory.mechanisms
+            if name != "EXTERNAL" or self._common_name is not None
+        ]
 
     def _negotiate(self, sasl: SaslServer, data: bytes) -> None:
         if self._login is not None:
@@ -72,16 +91,19 @@ class AMQPListenerProtocol(Protocol):
             reply, credentials = sasl.receive(data)
         except SaslError as error:
             self.transport.write(error.args[0])
-            self.transport.loseConnection()
+            self._close()
             return
         if reply:
             self.transport.write(reply)
         if credentials is not None:
             self.transport.pauseProducing()
-            self._login = self.factory.login(_for_cred(credentials))
+            self._login = maybeDeferred(self._log_in, credentials)
             self._login.addCallbacks(
                 self._logged_in, self._refused, (sasl,), {}, (sasl,)
             )
+
+    def _log_in(self, credentials: SaslCredentials) -> Deferred[Any]:
+        return self.factory.login(_for_cred(credentials, self._common_name))
 
     def _refused(self, failure: Failure, sasl: SaslServer) -> None:
         self._log.warn(
@@ -89,8 +111,24 @@ class AMQPListenerProtocol(Protocol):
             peer=self._peer,
             reason=failure.getErrorMessage(),
         )
+        if self not in self.factory.peers:
+            return  # it left meanwhile
         self.transport.write(sasl.outcome(AUTH_FAILED))
         self.transport.resumeProducing()
+        self._close()
+
+    def _close(self) -> None:
+        """Close the connection once the peer has read everything, or is too slow."""
+        if self._closing:
+            return
+        self._closing = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._clock.callLater(
+            CLOSE_TIMEOUT, self.transport.abortConnection
+        )
+        # TLS would wait for the producer to have its say.
+        self.transport.unregisterProducer()
         self.transport.loseConnection()
 
     def _logged_in(self, avatar: object, sasl: SaslServer) -> None:
@@ -124,14 +162,14 @@ class AMQPListenerProtocol(Protocol):
             if data:
                 self.transport.write(data)
             if self._connection.finished:
-                self.transport.loseConnection()
+                self._close()
 
     def _tick(self) -> None:
         self._timer = None
-        if self._connection is not None:
+        if self._connection is not None and not self._closing:
             deadline = self._connection.tick(self._clock.seconds())
             self._write_output()
-            if deadline is not None:
+            if deadline is not None and not self._closing:
                 delay = max(0.0, deadline - self._clock.seconds())
                 self._timer = self._clock.callLater(delay, self._tick)
 
@@ -140,7 +178,7 @@ class AMQPListenerProtocol(Protocol):
         if self._connection is not None:
             self._connection.shut_down()
             self._write_output()
-        self.transport.loseConnection()
+        self._close()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """Let go of everything that hangs on this peer."""
@@ -167,16 +205,21 @@ class AMQPListenerProtocol(Protocol):
         """Do nothing: `connectionLost` follows."""
 
 
-def _for_cred(credentials: Plain | Anonymous) -> Any:
+def _for_cred(credentials: SaslCredentials, common_name: str | None) -> Any:
     if isinstance(credentials, Plain):
         return UsernamePassword(credentials.username, credentials.password)
+    if isinstance(credentials, External):
+        if credentials.authorization_id not in (b"", (common_name or "").encode()):
+            raise UnauthorizedLogin("nobody may act as somebody else")
+        return CommonName(common_name or "")
     return AnonymousCredentials()
 
 
 class AMQPListenerFactory(ServerFactory):
     """Listens for consumers; *login* turns credentials into an avatar.
 
-    *mechanisms* are the SASL mechanisms to offer, such as ``["PLAIN"]``.
+    *mechanisms* are the SASL mechanisms to offer, such as ``["PLAIN"]``; EXTERNAL is
+    for those who come with a client certificate.
     """
 
     noisy = False
@@ -188,7 +231,7 @@ class AMQPListenerFactory(ServerFactory):
         self.space = space
         self.mechanisms = mechanisms
         self.peers: set[AMQPListenerProtocol] = set()
-        self._drained: Deferred[None] | None = None
+        self._drained: list[Deferred[None]] = []
         self._clock = clock
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
@@ -201,7 +244,8 @@ class AMQPListenerFactory(ServerFactory):
         """Say goodbye to every peer; fires when all are gone, or after *timeout* s."""
         if not self.peers:
             return succeed(None)
-        done = self._drained = Deferred()
+        done: Deferred[None] = Deferred()
+        self._drained.append(done)
         call = self._clock.callLater(timeout, self._abort)
         for peer in list(self.peers):
             peer.shut_down()
@@ -214,6 +258,7 @@ class AMQPListenerFactory(ServerFactory):
     def gone(self, peer: AMQPListenerProtocol) -> None:
         """Know that *peer* is gone."""
         self.peers.discard(peer)
-        if not self.peers and self._drained is not None:
-            drained, self._drained = self._drained, None
-            drained.callback(None)
+        if not self.peers:
+            drained, self._drained = self._drained, []
+            for done in drained:
+                done.callback(None)

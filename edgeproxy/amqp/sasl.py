@@ -42,6 +42,19 @@ class Anonymous:
     """No credentials at all (RFC 4505)."""
 
 
+@attrs.frozen
+class External:
+    """Whoever the layer below says it is (RFC 4422, appendix A).
+
+    *authorization_id* is who the peer wants to act as; empty: as itself.
+    """
+
+    authorization_id: bytes
+
+
+SaslCredentials = Plain | Anonymous | External
+
+
 class SaslServer:
     """The listener's side of the layer; offers *mechanisms*, such as ``PLAIN``."""
 
@@ -50,7 +63,7 @@ class SaslServer:
         self._buffer = b""
         self._greeted = False
 
-    def receive(self, data: bytes) -> tuple[bytes, Plain | Anonymous | None]:
+    def receive(self, data: bytes) -> tuple[bytes, SaslCredentials | None]:
         """Take *data*; return what to send, and the credentials once they are there.
 
         Raises `SaslError`; what it carries in ``args[0]`` may be sent before closing.
@@ -100,7 +113,7 @@ class SaslServer:
         body, self._buffer = self._buffer[offset * 4 : size], self._buffer[size:]
         return body
 
-    def _credentials(self, body: bytes) -> Plain | Anonymous:
+    def _credentials(self, body: bytes) -> SaslCredentials:
         fields = _described(body, _INIT)
         mechanism = str(fields[0])
         response = fields[1] if len(fields) > 1 else b""
@@ -108,6 +121,8 @@ class SaslServer:
             raise SaslError(self.outcome(AUTH_FAILED))
         if mechanism == "ANONYMOUS":
             return Anonymous()
+        if mechanism == "EXTERNAL":
+            return External(response if isinstance(response, bytes) else b"")
         parts = response.split(b"\0") if isinstance(response, bytes) else []
         if len(parts) != 3:
             raise SaslError(self.outcome(AUTH_FAILED))

@@ -15,7 +15,7 @@ from edgeproxy.c8y.credential import CredentialUnavailable, IDeviceCredential
 from edgeproxy.http.collect import collect
 from edgeproxy.http.errors import ProtocolError
 from edgeproxy.http.failures import RequestFailed
-from edgeproxy.http.fields import end_to_end
+from edgeproxy.http.fields import HOP_BY_HOP, end_to_end
 from edgeproxy.http.head import Fields
 from edgeproxy.http.pool import Pool
 from edgeproxy.http.relay import RequestRelay, ResponseRelay
@@ -31,7 +31,7 @@ REPLAYABLE = 1 << 20
 SILENCE = 900.0
 
 # Made anew by our side of the client's connection.
-_NOT_RETURNED = frozenset({b"content-length"})
+_NOT_RETURNED = HOP_BY_HOP | {b"content-length"}
 
 
 class Forward:
@@ -67,7 +67,7 @@ class Forward:
 
     def start(self) -> None:
         """Go."""
-        self._request.notifyFinish().addErrback(self._client_left)
+        self._request.on_lost = self._client_left
         body = self._request.body
         if body.complete:
             self._body = body.take() or None
@@ -144,7 +144,7 @@ class Forward:
     def _relay(self, response: Response) -> None:
         request = self._request
         counters.C8Y_RESPONSES[response.status].inc()
-        fields = end_to_end(response.fields, _NOT_RETURNED)
+        fields = end_to_end(response.head, _NOT_RETURNED)
         body = response.take()
         if request.method == b"HEAD" or response.status in (204, 304):
             request.start(

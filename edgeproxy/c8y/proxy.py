@@ -17,12 +17,12 @@ from edgeproxy.c8y.routes import (
     is_web_ui,
     upstream_target,
 )
-from edgeproxy.http.fields import end_to_end
+from edgeproxy.http.fields import HOP_BY_HOP, end_to_end
 from edgeproxy.http.interfaces import IStreamingResource
 from edgeproxy.http.pool import Pool
 
 # Host is the tenant's; Content-Length and Expect are made anew with the body.
-_NOT_FORWARDED = frozenset({b"host", b"content-length", b"expect"})
+_NOT_FORWARDED = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
 
 
 @implementer(IStreamingResource)
@@ -53,7 +53,7 @@ class ProxyResource(Resource):
             if as_device and is_web_ui(target):
                 request.respond(403, None, [], b"")
             else:
-                fields = end_to_end(request.head.fields, _NOT_FORWARDED)
+                fields = end_to_end(request.head, _NOT_FORWARDED)
                 fields.insert(0, self._host)
                 credential = self._credential if as_device else None
                 Forward(self._upstream, credential, request, target, fields).start()

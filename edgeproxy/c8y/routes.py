@@ -6,6 +6,7 @@ percent-encoding reaches Cumulocity as it was sent.
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote_to_bytes
 
 from edgeproxy.http.requesthead import RequestHead
@@ -16,20 +17,26 @@ PREFIX = b"/c8y"
 METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
 
 # Parts of the REST API whose resources may be named *.js (binaries, external ids).
-_REST_APIS = (
-    b"inventory",
-    b"identity",
-    b"event",
-    b"measurement",
-    b"alarm",
-    b"devicecontrol",
-    b"tenant",
-    b"user",
-    b"audit",
-    b"notification",
-    b"notification2",
-    b"service",
+_REST_APIS = frozenset(
+    {
+        b"inventory",
+        b"identity",
+        b"event",
+        b"measurement",
+        b"alarm",
+        b"devicecontrol",
+        b"tenant",
+        b"user",
+        b"audit",
+        b"notification",
+        b"notification2",
+        b"service",
+    }
 )
+
+
+# What may make a path lead elsewhere than its first segment says.
+_UNRESOLVED = re.compile(rb"%|/\.|;|//")
 
 
 def upstream_target(target: bytes) -> bytes | None:
@@ -37,12 +44,10 @@ def upstream_target(target: bytes) -> bytes | None:
 
     ``/c8y`` and ``/c8y/`` are its root; path and query stay byte for byte.
     """
+    if target.startswith(b"/c8y/"):
+        return target[len(PREFIX) :]
     path, mark, query = target.partition(b"?")
-    if path == PREFIX:
-        path = b"/c8y/"
-    if not path.startswith(PREFIX + b"/"):
-        return None
-    return path[len(PREFIX) :] + mark + query
+    return b"/" + mark + query if path == PREFIX else None
 
 
 def is_web_ui(target: bytes) -> bool:
@@ -51,7 +56,10 @@ def is_web_ui(target: bytes) -> bool:
     Cumulocity revokes the token of a device that fetches one, so no request for it
     may carry the device credential (facts of thin-edge, §2.1).
     """
-    path = unquote_to_bytes(target.partition(b"?")[0])
+    raw = target.partition(b"?")[0]
+    if raw[1:].partition(b"/")[0] in _REST_APIS and not _UNRESOLVED.search(raw):
+        return False
+    path = unquote_to_bytes(raw)
     segments = [s for s in path.split(b"/") if s]
     if _name_web_ui(segments):
         return True
@@ -79,6 +87,8 @@ def _name_web_ui(segments: list[bytes]) -> bool:
 
 def is_login(target: bytes) -> bool:
     """Say whether *target* (at Cumulocity) is how a user logs in: without a device."""
+    if not target.startswith(b"/tenant/"):
+        return False
     path = target.partition(b"?")[0].rstrip(b"/")
     return path == b"/tenant/loginOptions" or path.startswith(b"/tenant/oauth")
 

@@ -65,6 +65,18 @@ def check(config: Config, origins: Mapping[str, str]) -> None:
             "hono.messaging.embedded.allow_anonymous",
             "is for loopback only; give consumers a login in credentials_path",
         )
+    both_or_none(
+        "hono.messaging.embedded.cert_path",
+        embedded.cert_path,
+        "hono.messaging.embedded.key_path",
+        embedded.key_path,
+    )
+    if embedded.ca_path is not None:
+        key = "hono.messaging.embedded.ca_path"
+        if embedded.cert_path is None:
+            refuse(key, "needs hono.messaging.embedded.cert_path: only TLS has them")
+        if embedded.credentials_path is None:
+            refuse(key, "needs the users in hono.messaging.embedded.credentials_path")
     _ports_differ(config, origins)
 
 
@@ -75,11 +87,13 @@ def _ports_differ(config: Config, origins: Mapping[str, str]) -> None:
         *((a, config.c8y.proxy.bind.port) for a in config.c8y.proxy.bind.address),
         (hono.insecure_port_bind_address, hono.insecure_port),
         (embedded.bind_address, embedded.port),
+        (embedded.bind_address, embedded.tls_port if embedded.cert_path else 0),
         (config.ops.bind_address, config.ops.port),
     ]
     names = ["c8y.proxy.bind.port"] * len(config.c8y.proxy.bind.address) + [
         "hono.http.insecure_port",
         "hono.messaging.embedded.port",
+        "hono.messaging.embedded.tls_port",
         "ops.port",
     ]
     for listener, name in zip(listeners, names, strict=True):

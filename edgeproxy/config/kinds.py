@@ -79,6 +79,22 @@ def whole(word: str, least: int, most: int) -> Kind:
     return Kind(word, read)
 
 
+def amount(word: str, units: dict[str, int], least: int, most: int) -> Kind:
+    """Return the kind of whole numbers that may carry one of *units* ("30 d")."""
+    number = re.compile(rf"([0-9]{{1,18}}) ?({'|'.join(units)})")
+
+    def read(value: Any) -> int:
+        match = number.fullmatch(value) if isinstance(value, str) else None
+        if match is not None:
+            value = int(match[1]) * units[match[2]]
+        found = _integer(value)
+        if not least <= found <= most:
+            raise ValueError(f"{value} is not a {word} ({least} to {most})")
+        return found
+
+    return Kind(f"{word}, or with a unit: {', '.join(units)}", read)
+
+
 def choice(*words: str, later: tuple[str, ...] = ()) -> Kind:
     """Return the kind of one of *words*; those *later* are named in the refusal."""
 
@@ -153,6 +169,15 @@ PORT_OR_OFF = whole("port", 0, 65535)
 SECONDS = whole("number of seconds", 1, 30 * 86400)
 SECONDS_OR_OFF = whole("number of seconds", 0, 86400)
 SIZE = whole("number of bytes", 1, 1 << 30)
+AMOUNT_OF_DATA = amount(
+    "number of bytes",
+    {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30},
+    1 << 16,
+    1 << 44,
+)
+AGE = amount(
+    "number of seconds", {"s": 1, "min": 60, "h": 3600, "d": 86400}, 60, 36500 * 86400
+)
 FILE = Kind("path", _text, path="file")
 STATE_FILE = Kind("path", _text, path="state")
 HOST = Kind("host", lambda value: _host(_text(value)))

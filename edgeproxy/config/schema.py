@@ -38,11 +38,6 @@ LATER = frozenset(
         "hono.registry.http.bind_address",
         "hono.registry.http.port",
         "hono.registry.http.authentication_required",
-        "hono.messaging.embedded.tls_port",
-        "hono.messaging.embedded.cert_path",
-        "hono.messaging.embedded.key_path",
-        "hono.messaging.embedded.max_bytes",
-        "hono.messaging.embedded.max_age",
     }
 )
 

@@ -178,7 +178,22 @@ class HonoMessagingEmbedded:
     bind_address: str = key(
         "127.0.0.1", kinds.ADDRESS, "Where AMQP 1.0 consumers connect."
     )
-    port: int = key(5672, kinds.PORT, "Its port.")
+    port: int = key(
+        5672, kinds.PORT_OR_OFF, "Its port without TLS; 0 switches that off."
+    )
+    tls_port: int = key(
+        5671, kinds.PORT, "Its port with TLS, which certificate and key switch on."
+    )
+    cert_path: str | None = key(
+        None, kinds.FILE, "Our certificate for consumers (PEM, chain allowed)."
+    )
+    key_path: str | None = key(None, kinds.FILE, "Its private key (PEM).")
+    ca_path: str | None = key(
+        None,
+        kinds.FILE,
+        "File or directory of the CAs whose client certificates are a login (SASL "
+        "EXTERNAL): that of the user with the certificate's common name.",
+    )
     credentials_path: str | None = key(
         None,
         kinds.FILE,
@@ -193,6 +208,17 @@ class HonoMessagingEmbedded:
         "events.sqlite",
         kinds.STATE_FILE,
         "The event store; relative to the state directory.",
+    )
+    max_bytes: int = key(
+        "1 GiB",
+        kinds.AMOUNT_OF_DATA,
+        "What the event store may take on disk; at this bound events are answered 503.",
+    )
+    max_age: int = key(
+        "30 d",
+        kinds.AGE,
+        "Events that no consumer has accepted in this time are removed, counted and "
+        "logged.",
     )
 
 

@@ -37,20 +37,27 @@ def check_config(loaded: Loaded, options: argparse.Namespace) -> int:
     """Read the files that the service would read; loading has checked the rest."""
     config = loaded.config
     auth, device = config.mqtt.client.auth, config.device
-    users = config.hono.messaging.embedded.credentials_path
+    embedded = config.hono.messaging.embedded
+    users = embedded.credentials_path
     pairs = [
         (device.cert_path, device.key_path),
         (auth.cert_file, auth.key_file),
+        (embedded.cert_path, embedded.key_path),
     ]
     try:
-        for path in (config.c8y.root_cert_path, auth.ca_file, auth.ca_dir):
+        for path in (
+            config.c8y.root_cert_path,
+            auth.ca_file,
+            auth.ca_dir,
+            embedded.ca_path,
+        ):
             if path is not None and not _made_by_sandbox(loaded, path):
                 load_trust(path)
         for cert_path, key_path in pairs:
             if cert_path and key_path and not _made_by_sandbox(loaded, cert_path):
                 load_key_material(cert_path, key_path)
         if users is not None:
-            read_users(users)
+            read_users(users, embedded.ca_path is not None)
     except (TLSFileError, UsersFileError) as error:
         raise CommandFailed(str(error)) from None
     print("The configuration is good.")

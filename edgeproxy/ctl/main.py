@@ -11,10 +11,10 @@ from pathlib import Path
 import edgeproxy
 from edgeproxy.config.errors import ConfigError
 from edgeproxy.config.load import DEFAULT_FILE, load
-from edgeproxy.ctl import config, status, tail
+from edgeproxy.ctl import config, events, status, tail
 from edgeproxy.ctl.failure import CommandFailed
 
-COMMANDS = (config, status, tail)
+COMMANDS = (config, status, tail, events)
 
 
 def parser() -> argparse.ArgumentParser:

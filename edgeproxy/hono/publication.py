@@ -73,7 +73,7 @@ class Publication:
         login.addCallback(self._logged_in).addErrback(self._failed)
 
     def _wait_for_client(self) -> None:
-        self._request.notifyFinish().addErrback(self._client_left)
+        self._request.on_lost = self._client_left
 
     def _client_left(self, _: Failure) -> None:
         # A message that is under way stays so: the device will never know.

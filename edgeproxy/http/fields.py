@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from edgeproxy.http.head import Fields, connection_options
+from edgeproxy.http.requesthead import RequestHead
+from edgeproxy.http.responsehead import ResponseHead
 
 # §7.6.1 names these; Proxy-Connection is no standard but sent all the same, and
 # Proxy-Authenticate and Proxy-Authorization are between a client and its proxy.
@@ -27,22 +27,24 @@ HOP_BY_HOP = frozenset(
 _OPTIONS = frozenset({b"close", b"keep-alive", b"upgrade"})
 
 
-def end_to_end(
-    fields: Iterable[tuple[bytes, bytes]], besides: frozenset[bytes]
-) -> Fields:
-    """Return *fields* without those that end at this hop.
+def end_to_end(head: RequestHead | ResponseHead, dropped: frozenset[bytes]) -> Fields:
+    """Return the fields of *head* without those that end at this hop.
 
-    That is `HOP_BY_HOP`, what a Connection field lists, and the lower-case names
-    *besides*.
+    *dropped* are their lower-case names, `HOP_BY_HOP` among them; what a Connection
+    field lists goes as well.
     """
-    kept: Fields = []
-    listed: set[bytes] = set()
-    for field in fields:
-        name = field[0].lower()
-        if name == b"connection":
-            listed.update(connection_options(field[1]))
-        elif name not in HOP_BY_HOP and name not in besides:
-            kept.append(field)
-    if listed and not listed <= _OPTIONS:
-        return [field for field in kept if field[0].lower() not in listed]
-    return kept
+    index, fields = head.index, head.fields
+    if b"connection" in index:
+        listed = {
+            option
+            for name, value in fields
+            if name.lower() == b"connection"
+            for option in connection_options(value)
+        }
+        if not listed <= _OPTIONS:
+            dropped = dropped | listed
+    if len(index) == len(fields):
+        # No name comes twice, so the index has them all, in order and lower case.
+        pairs = zip(index, fields, strict=True)
+        return [field for name, field in pairs if name not in dropped]
+    return [field for field in fields if field[0].lower() not in dropped]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from twisted.python.failure import Failure
 from twisted.web import server
 from twisted.web.http import datetimeToString
 from twisted.web.http_headers import Headers
@@ -26,6 +28,7 @@ class Outgoing(server.Request):
     head: RequestHead
     channel: Any
     site: Any
+    on_lost: Callable[[Failure], None] | None = None
     _fields: dict[bytes, bytes]
     _left: int | None = None
     _mute = False
@@ -151,6 +154,9 @@ class Outgoing(server.Request):
 
     def _release(self) -> None:
         self.channel = None
+        # Whoever is told holds us as well: without this, each request would be left
+        # to the garbage collector.
+        self.on_lost = None
         if "content" in self.__dict__:
             self.content.close()  # type: ignore[union-attr]
         if "notifications" in self.__dict__:

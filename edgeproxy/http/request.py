@@ -47,6 +47,8 @@ class Request(Reply):
 
     * *head*: the `RequestHead`, with the fields in wire order and case;
     * *body*: the `Body`, for resources that stream (`interfaces.IStreamingResource`);
+    * *on_lost*: called with the reason when the client has left before the response
+      was complete; what `notifyFinish` does, without a Deferred;
     * what `Reply` has: `respond`, `start`, `detach`.
     """
 
@@ -104,6 +106,15 @@ class Request(Reply):
         return BytesIO(self.content_data)
 
     @lazy
+    def postpath(self) -> list[bytes]:
+        path = self.path
+        if path[:1] != b"/":
+            return []  # CONNECT: for the root
+        if b"%" in path:
+            return [unquote_to_bytes(segment) for segment in path[1:].split(b"/")]
+        return path[1:].split(b"/")
+
+    @lazy
     def requestHeaders(self) -> Headers:
         headers = Headers()
         for name, value in self.head.fields:
@@ -147,14 +158,6 @@ class Request(Reply):
         if path == b"*":
             self._handleStar()
             return
-        if path[:1] != b"/":
-            self.postpath = []  # CONNECT: for the root
-        elif b"%" in path:
-            self.postpath = [
-                unquote_to_bytes(segment) for segment in path[1:].split(b"/")
-            ]
-        else:
-            self.postpath = path[1:].split(b"/")
         upload = self._channel.upload
         try:
             resource = self.site.getResourceFor(self)
@@ -205,9 +208,13 @@ class Request(Reply):
         self.channel = None
         if "content" in self.__dict__:
             self.content.close()
-        waiting, self.notifications = self.notifications, []
-        for deferred in waiting:
-            deferred.errback(reason)
+        on_lost, self.on_lost = self.on_lost, None
+        if on_lost is not None:
+            on_lost(reason)
+        if "notifications" in self.__dict__:
+            waiting, self.notifications = self.notifications, []
+            for deferred in waiting:
+                deferred.errback(reason)
 
     def refused(self, error: ProtocolError) -> None:
         """Know that the channel has answered *error* in our stead."""

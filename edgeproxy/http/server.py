@@ -118,6 +118,8 @@ class Site(server.Site):
 
     def getResourceFor(self, request: Any) -> Any:
         request.sitepath = request.prepath[:]
+        if self.resource.isLeaf:
+            return self.resource
         return getChildForRequest(self.resource, request)
 
     def log(self, request: Any) -> None:

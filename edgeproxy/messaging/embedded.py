@@ -15,8 +15,10 @@ from edgeproxy.messaging.encoding import encode
 from edgeproxy.messaging.message import EVENT, TELEMETRY, Message
 from edgeproxy.messaging.network import INetwork
 from edgeproxy.messaging.queue import EventQueue
-from edgeproxy.messaging.store import EventStore, StoredEvent
+from edgeproxy.messaging.rows import StoredEvent
+from edgeproxy.messaging.store import EventStore
 from edgeproxy.messaging.telemetry import TelemetryLinks
+from edgeproxy.messaging.upkeep import Upkeep
 from edgeproxy.portal.avatars import Consumer
 
 
@@ -25,11 +27,15 @@ class EmbeddedNetwork(Service):
     """Telemetry goes to whoever is attached, events through the *store*.
 
     Consumers receive from ``telemetry/TENANT`` and ``event/TENANT``. A receiver with
-    distribution mode ``copy`` is shown what passes and takes nothing.
+    distribution mode ``copy`` is shown what passes and takes nothing. Events older
+    than *max_age* seconds are removed.
     """
 
-    def __init__(self, store: EventStore, clock: Any) -> None:
+    def __init__(
+        self, store: EventStore, clock: Any, max_age: float = 30 * 86400
+    ) -> None:
         self._store = store
+        self._upkeep = Upkeep(store, clock, max_age)
         self._clock = clock
         self._telemetry: dict[str, TelemetryLinks] = {}
         self._events: dict[str, EventQueue] = {}
@@ -42,11 +48,18 @@ class EmbeddedNetwork(Service):
         """Open the way to the disk."""
         super().startService()
         self._store.start()
+        self._upkeep.startService()
 
     def stopService(self) -> None:
         """Put everything to disk and close the store."""
         super().stopService()
+        self._upkeep.stopService()
         self._store.close()
+
+    def refresh(self) -> None:
+        """Read the store anew: somebody else has changed what is in it."""
+        for queue in self._events.values():
+            queue.refresh()
 
     def send(self, message: Message) -> Deferred[None]:
         """Take responsibility for *message*; see `INetwork`."""
@@ -54,7 +67,11 @@ class EmbeddedNetwork(Service):
         tenant = message.tenant_id
         if message.kind == EVENT:
             stored = self._store.append(
-                tenant, message.device_id, encoded, message.creation_time
+                tenant,
+                message.device_id,
+                encoded,
+                message.creation_time,
+                message.ttl,
             )
             return stored.addCallback(self._stored, message.address, tenant)
         links = self._telemetry.get(tenant) or TelemetryLinks(self._clock)

@@ -10,8 +10,11 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable
+from enum import Enum
+from functools import partial
 from typing import Any, TypeVar
 
+import attrs
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
@@ -23,22 +26,38 @@ Job = Callable[[sqlite3.Connection], Any]
 BATCH = 512
 
 
+class Fate(Enum):
+    """What becomes of a job when the group that it is committed with fails."""
+
+    SHARED = "fails as well"
+    OWN = "is tried again without those of shared fate"
+    APART = "is never in a group, nor in a transaction"
+
+
+@attrs.frozen(eq=False)
+class _Entry:
+    job: Job
+    done: Deferred[Any]
+    fate: Fate
+
+
 class Writer:
     """Runs jobs on *connection* in a thread of its own, in order, committed in groups.
 
-    *call_in_reactor* hands a function over to the reactor's thread.
+    *call_in_reactor* hands a function over to the reactor's thread. *committed* is
+    called in the writer's thread after each commit.
     """
 
     def __init__(
         self,
         connection: sqlite3.Connection,
         call_in_reactor: Callable[[Callable[[], None]], object],
+        committed: Callable[[sqlite3.Connection], None] = lambda connection: None,
     ) -> None:
         self._connection = connection
         self._call_in_reactor = call_in_reactor
-        self._jobs: queue.SimpleQueue[tuple[Job, Deferred[Any]] | None] = (
-            queue.SimpleQueue()
-        )
+        self._committed = committed
+        self._jobs: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread = threading.Thread(
             target=self._run, name="event-store", daemon=True
         )
@@ -47,14 +66,16 @@ class Writer:
         """Start the thread."""
         self._thread.start()
 
-    def submit(self, job: Callable[[sqlite3.Connection], T]) -> Deferred[T]:
+    def submit(
+        self, job: Callable[[sqlite3.Connection], T], fate: Fate = Fate.SHARED
+    ) -> Deferred[T]:
         """Run *job* within a transaction; fires with its result after the commit.
 
-        If anything of the group fails, nothing of it is committed, and all of its
-        Deferreds fail with the `sqlite3.Error`.
+        If anything of the group fails, nothing of it is committed, and all Deferreds
+        of shared *fate* fail with what was raised; the others are tried again.
         """
         done: Deferred[T] = Deferred()
-        self._jobs.put((job, done))
+        self._jobs.put(_Entry(job, done, fate))
         return done
 
     def stop(self) -> None:
@@ -66,38 +87,63 @@ class Writer:
     def _run(self) -> None:
         stopping = False
         while not stopping:
-            batch: list[tuple[Job, Deferred[Any]]] = []
+            batch: list[_Entry] = []
             entry = self._jobs.get()
-            while entry is not None:
+            while entry is not None and entry.fate is not Fate.APART:
                 batch.append(entry)
                 if len(batch) >= BATCH or self._jobs.empty():
                     break
                 entry = self._jobs.get()
-            stopping = entry is None
             if batch:
-                self._call_in_reactor(self._commit(batch))
+                self._commit(batch)
+            if entry is not None and entry.fate is Fate.APART:
+                self._run_apart(entry)
+            stopping = entry is None
 
-    def _commit(self, batch: list[tuple[Job, Deferred[Any]]]) -> Callable[[], None]:
-        """Commit *batch* and return the function that tells everybody waiting."""
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            results = [job(self._connection) for job, _ in batch]
-            self._connection.execute("COMMIT")
-        except Exception:
-            failure = Failure()
-            self._roll_back()
+    def _commit(self, batch: list[_Entry]) -> None:
+        """Commit *batch*; if that fails, without those that it fails because of."""
+        while batch:
+            culprit: _Entry | None = None
+            results: list[Any] = []
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                for culprit in batch:
+                    results.append(culprit.job(self._connection))
+                culprit = None
+                self._connection.execute("COMMIT")
+                self._committed(self._connection)
+            except Exception:
+                failure = Failure()
+                self._roll_back()
+                batch = self._without(batch, culprit, failure)
+            else:
+                self._call_in_reactor(partial(_tell, batch, results))
+                return
 
-            def tell() -> None:
-                for _, done in batch:
-                    done.errback(failure)
-
+    def _without(
+        self, batch: list[_Entry], culprit: _Entry | None, failure: Failure
+    ) -> list[_Entry]:
+        """Tell those of *batch* that fail with *failure*; return the others."""
+        if culprit is not None and culprit.fate is Fate.OWN:
+            failed = [culprit]
+        elif any(entry.fate is Fate.SHARED for entry in batch):
+            failed = [entry for entry in batch if entry.fate is Fate.SHARED]
+        elif len(batch) > 1:
+            # On a full disk reading still works, for one.
+            for entry in batch:
+                self._commit([entry])
+            return []
         else:
+            failed = batch
+        self._call_in_reactor(partial(_tell, failed, [failure] * len(failed)))
+        return [entry for entry in batch if entry not in failed]
 
-            def tell() -> None:
-                for (_, done), result in zip(batch, results, strict=True):
-                    done.callback(result)
-
-        return tell
+    def _run_apart(self, entry: _Entry) -> None:
+        try:
+            result = entry.job(self._connection)
+        except Exception:
+            result = Failure()
+        self._call_in_reactor(partial(_tell, [entry], [result]))
 
     def _roll_back(self) -> None:
         try:
@@ -105,3 +151,9 @@ class Writer:
                 self._connection.execute("ROLLBACK")
         except sqlite3.Error:
             pass  # after an I/O error SQLite has rolled back by itself
+
+
+def _tell(batch: list[_Entry], results: list[Any]) -> None:
+    """Fire the Deferreds of *batch*; a failure among *results* fails its own."""
+    for entry, result in zip(batch, results, strict=True):
+        entry.done.callback(result)

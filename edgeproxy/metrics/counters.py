@@ -56,7 +56,14 @@ EVENTS_WAITING = Gauge(
 )
 EVENTS_SET_ASIDE = Gauge(
     "edgeproxy_events_set_aside",
-    "Events on disk that a consumer rejected.",
+    "Events on disk that are delivered no more: a consumer could not take them.",
+    registry=REGISTRY,
+)
+EVENTS_REMOVED = Counter(
+    "edgeproxy_events_removed",
+    "Events that left the disk without a consumer's having accepted them, by reason"
+    " (expired, too-old, purged).",
+    ["reason"],
     registry=REGISTRY,
 )
 CONSUMERS = Gauge(

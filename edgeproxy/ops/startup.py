@@ -78,7 +78,8 @@ class Listener(Service):
         if self._port is None:
             return succeed(None)
         closed = maybeDeferred(self._port.stopListening)
-        drain = getattr(self._factory, "drain", None)
+        served = getattr(self._factory, "wrappedFactory", self._factory)
+        drain = getattr(served, "drain", None)
         if drain is None:
             return closed
         return gatherResults([closed, drain(DRAIN)])

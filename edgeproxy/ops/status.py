@@ -57,6 +57,9 @@ class Status:
         self.checks["event-store"] = lambda: Check(
             store.failing is None, store.failing or f"{self.events_waiting()} waiting"
         )
+        self.checks["event-store-file"] = lambda: Check(
+            store.damaged is None, store.damaged or "sound"
+        )
 
     def events_waiting(self) -> int:
         """Return how many events wait for a consumer."""
@@ -86,5 +89,7 @@ class Status:
                 "waiting": {t: n for t, n in self._store.depth.items() if n},
                 "set_aside": self.events_set_aside(),
                 "failing": self._store.failing,
+                "damaged": self._store.damaged,
+                "bytes": self._store.used,
             },
         }

@@ -18,6 +18,7 @@ from twisted.cred.portal import IRealm
 from zope.interface import implementer
 
 from edgeproxy.portal.avatars import Consumer, IConsumer
+from edgeproxy.tls.peer import ICommonName
 
 _MEMBERS = {"name", "password", "pwd-hash", "tenants"}
 
@@ -28,18 +29,20 @@ class UsersFileError(Exception):
 
 @attrs.frozen
 class User:
-    """An application's login: the SHA-256 of its password and its rights."""
+    """An application's login: its rights, and the SHA-256 of its password if any."""
 
     consumer: Consumer
-    digest: bytes = attrs.field(repr=False)
+    digest: bytes | None = attrs.field(repr=False)
 
 
-def read_users(path: str) -> dict[str, User]:
+def read_users(path: str, certificates: bool = False) -> dict[str, User]:
     """Return the users in the TOML file at *path* by name.
 
     The file is a list of ``[[user]]`` tables with ``name``, ``password`` or
-    ``pwd-hash`` (Base64 of the SHA-256), and ``tenants`` (absent: all of them).
-    Raises `UsersFileError`; a file that everybody can read is one.
+    ``pwd-hash`` (Base64 of the SHA-256; neither: only a client certificate will do),
+    and ``tenants`` (absent: all of them).
+    Raises `UsersFileError`; a file that everybody can read is one, and so is a user
+    without password, unless there are *certificates* to log in with.
     """
     file = Path(path)
     try:
@@ -54,7 +57,7 @@ def read_users(path: str) -> dict[str, User]:
         raise UsersFileError(f"{path}: holds something else than [[user]] tables")
     for number, entry in enumerate(entries, 1):
         try:
-            user = _user(entry)
+            user = _user(entry, certificates)
         except ValueError as error:
             raise UsersFileError(f"{path}: user {number}: {error}") from None
         if users.setdefault(user.consumer.name, user) is not user:
@@ -62,7 +65,7 @@ def read_users(path: str) -> dict[str, User]:
     return users
 
 
-def _user(entry: Any) -> User:
+def _user(entry: Any, certificates: bool) -> User:
     if not isinstance(entry, dict) or set(entry) - _MEMBERS:
         raise ValueError(f"takes {', '.join(sorted(_MEMBERS))} only")
     name, tenants = entry.get("name"), entry.get("tenants")
@@ -72,6 +75,7 @@ def _user(entry: Any) -> User:
         isinstance(tenants, list) and all(isinstance(t, str) for t in tenants)
     ):
         raise ValueError("tenants must be a list of strings")
+    digest: bytes | None
     match entry.get("password"), entry.get("pwd-hash"):
         case str() as password, None if password:
             digest = hashlib.sha256(password.encode()).digest()
@@ -82,6 +86,8 @@ def _user(entry: Any) -> User:
                 digest = b""
             if len(digest) != hashlib.sha256().digest_size:
                 raise ValueError("pwd-hash is not the Base64 of a SHA-256")
+        case None, None if certificates:
+            digest = None
         case _:
             raise ValueError("needs either password or pwd-hash")
     rights = None if tenants is None else frozenset(tenants)
@@ -90,26 +96,40 @@ def _user(entry: Any) -> User:
 
 @implementer(ICredentialsChecker)
 class UsersChecker:
-    """Checks name and password against a file of users, read anew by `reload`."""
+    """Checks logins against a file of users, read anew by `reload`.
 
-    credentialInterfaces = (IUsernamePassword,)
+    With *certificates*, the common name of a verified client certificate is a login
+    as well: that of the user of this name.
+    """
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, path: str, certificates: bool = False) -> None:
+        self._path, self._certificates = path, certificates
+        self.credentialInterfaces: list[Any] = [IUsernamePassword]
+        if certificates:
+            self.credentialInterfaces.append(ICommonName)
         self.reload()
 
     def reload(self) -> None:
         """Read the file anew; raises `UsersFileError` and then keeps what it had."""
-        self._users = read_users(self._path)
+        self._users = read_users(self._path, self._certificates)
 
     def requestAvatarId(self, credentials: Any) -> Any:
         """Return the `Consumer` with these *credentials*."""
+        if ICommonName.providedBy(credentials):
+            return self._named(credentials.common_name)
         user = self._users.get(credentials.username.decode("utf-8", "replace"))
         digest = hashlib.sha256(credentials.password).digest()
         # Somebody unknown is compared as well: the time taken tells nothing.
-        expected = user.digest if user is not None else bytes(len(digest))
-        if not hmac.compare_digest(digest, expected) or user is None:
+        expected = user.digest if user is not None else None
+        same = hmac.compare_digest(digest, expected or bytes(len(digest)))
+        if user is None or expected is None or not same:
             raise UnauthorizedLogin("bad credentials")
+        return user.consumer
+
+    def _named(self, name: str) -> Consumer:
+        user = self._users.get(name)
+        if user is None:
+            raise UnauthorizedLogin(f"no user has the name {name!r}")
         return user.consumer
 
 

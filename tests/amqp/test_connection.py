@@ -8,6 +8,7 @@ import proton
 from twisted.trial.unittest import SynchronousTestCase
 
 from edgeproxy.amqp import connection as module
+from edgeproxy.amqp import link as link_module
 from edgeproxy.amqp.connection import IDLE_TIMEOUT, AMQPConnection
 from edgeproxy.amqp.link import AttachRefused, OutgoingLink
 from edgeproxy.amqp.outcome import Outcome, State
@@ -72,6 +73,57 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_who_browses_says_so(self) -> None:
         self.assertTrue(self.attach("a", copies=True).copies)
+
+    def test_who_settles_nothing_gets_no_more_than_a_bounded_number(self) -> None:
+        self.patch(link_module, "MOST_UNSETTLED", 3)
+        link = self.attach(credit=1000)
+        for _ in range(3):
+            link.send(b"m", lambda outcome: None)
+        self.assertEqual(link.credit, 0)
+        self.pump()
+        self.space.events.clear()
+        delivery, _ = self.peer.received[0]
+        delivery.update(proton.Delivery.ACCEPTED)
+        delivery.settle()
+        self.pump()
+        self.assertEqual(link.credit, 1)
+        self.assertEqual(self.space.events, ["writable a 1"])
+
+    def test_whose_outcome_nobody_waits_for_is_settled_in_the_end(self) -> None:
+        self.patch(link_module, "MOST_UNWATCHED", 3)
+        link = self.attach(credit=1000)
+        for _ in range(10):
+            link.send(b"m", None)
+            self.pump()
+        self.assertEqual(len(self.peer.received), 10)
+        self.assertEqual(link._sender.unsettled, 3)
+        for delivery, _ in self.peer.received:
+            delivery.update(proton.Delivery.ACCEPTED)
+            delivery.settle()
+        self.pump()
+        self.assertEqual(link._sender.unsettled, 0)
+        self.assertEqual(link._unwatched, {})
+
+    def test_filters_are_not_said_to_be_there(self) -> None:
+        remote = self.peer.session.receiver("x")
+        remote.source.address = "a"
+        remote.source.filter.put_object({proton.symbol("selector"): "x = 1"})
+        remote.open()
+        self.pump()
+        self.assertEqual(remote.remote_source.address, "a")
+        self.assertFalse(remote.remote_source.filter.next())
+
+    def test_transactions_and_dynamic_addresses_are_refused(self) -> None:
+        sender = self.peer.session.sender("tx")
+        sender.target.type = proton.Terminus.COORDINATOR
+        sender.open()
+        receiver = self.peer.session.receiver("dynamic")
+        receiver.source.dynamic = True
+        receiver.open()
+        self.pump()
+        for link in (sender, receiver):
+            self.assertTrue(link.state & proton.Endpoint.REMOTE_CLOSED)
+            self.assertEqual(link.remote_condition.name, "amqp:not-implemented")
 
     def test_a_refused_link_is_detached_with_the_condition(self) -> None:
         link = self.peer.receiver("no")

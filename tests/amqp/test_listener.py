@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from OpenSSL import crypto
 from twisted.cred.credentials import IAnonymous, IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred, fail, succeed
@@ -11,8 +12,13 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from edgeproxy.amqp.listener import LOGIN_TIMEOUT, AMQPListenerFactory
+from edgeproxy.amqp.listener import (
+    CLOSE_TIMEOUT,
+    LOGIN_TIMEOUT,
+    AMQPListenerFactory,
+)
 from edgeproxy.amqp.sasl import AUTH_FAILED, OK, SASL_HEADER, SaslServer
+from edgeproxy.tls.peer import ICommonName
 from tests.amqp.test_connection import Space
 from tests.amqp.test_sasl import PLAIN, init
 from tests.fakes.peer import Peer
@@ -82,6 +88,44 @@ class ListenerTests(SynchronousTestCase):
     def test_anonymous_goes_to_the_portal(self) -> None:
         self.protocol.dataReceived(SASL_HEADER + init("ANONYMOUS", b""))
         self.assertTrue(IAnonymous.providedBy(self.logins[0]))
+
+    def present(self, name: str) -> None:
+        """Come with a client certificate of this *name*."""
+        certificate = crypto.X509()
+        certificate.get_subject().CN = name
+        self.transport.getPeerCertificate = lambda: certificate
+        self.factory.mechanisms = ["EXTERNAL", "PLAIN"]
+
+    def test_a_client_certificate_goes_to_the_portal(self) -> None:
+        for response in (None, b"", b"somebody"):
+            self.setUp()
+            self.present("somebody")
+            self.protocol.dataReceived(SASL_HEADER + init("EXTERNAL", response))
+            self.assertTrue(ICommonName.providedBy(self.logins[0]))
+            self.assertEqual(self.logins[0].common_name, "somebody")
+
+    def test_nobody_acts_as_somebody_else(self) -> None:
+        self.present("somebody")
+        self.protocol.dataReceived(SASL_HEADER + init("EXTERNAL", b"admin"))
+        self.assertEqual(self.logins, [])
+        self.assertTrue(self.sent().endswith(SaslServer([]).outcome(AUTH_FAILED)))
+
+    def test_external_is_for_those_with_a_certificate(self) -> None:
+        self.factory.mechanisms = ["EXTERNAL", "PLAIN"]
+        self.protocol.dataReceived(SASL_HEADER + init("EXTERNAL", b""))
+        sent = self.sent()
+        self.assertNotIn(b"EXTERNAL", sent)
+        self.assertTrue(sent.endswith(SaslServer([]).outcome(AUTH_FAILED)))
+        self.assertEqual(self.logins, [])
+
+    def test_who_does_not_read_its_last_words_is_cut_off(self) -> None:
+        peer = self.log_in()
+        self.factory.drain(60.0)
+        peer.receive(self.sent())
+        self.clock.advance(CLOSE_TIMEOUT)
+        self.assertTrue(self.transport.aborted)
+        self.protocol.connectionLost()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_who_is_refused_is_told_and_disconnected(self) -> None:
         self.answer = fail(UnauthorizedLogin("no"))

@@ -77,6 +77,25 @@ BAD_FILES = [
         "hono.messaging.embedded.allow_anonymous: is for loopback only; "
         "give consumers a login in credentials_path",
     ),
+    (
+        'hono.messaging.embedded.cert_path = "x"',
+        "hono.messaging.embedded.cert_path: needs hono.messaging.embedded.key_path "
+        "as well",
+    ),
+    (
+        'hono.messaging.embedded.ca_path = "x"',
+        "hono.messaging.embedded.ca_path: needs hono.messaging.embedded.cert_path: "
+        "only TLS has them",
+    ),
+    (
+        'hono.messaging.embedded.max_bytes = "1 GB"',
+        "hono.messaging.embedded.max_bytes: '1 GB' is not a whole number",
+    ),
+    (
+        'hono.messaging.embedded.max_age = "1 s"',
+        "hono.messaging.embedded.max_age: 1 is not a number of seconds "
+        "(60 to 3153600000)",
+    ),
     ("ops.port = 8001", "ops.port: is the same as c8y.proxy.bind.port: 8001"),
     (
         'c8y.proxy.bind.address = "localhost"',
@@ -271,3 +290,14 @@ class DocumentTests(SynchronousTestCase):
 
     def test_no_key_is_both_there_and_to_come(self) -> None:
         self.assertEqual(set(KEYS) & LATER, set())
+
+    def test_amounts_may_have_a_unit(self) -> None:
+        for text, expected in (
+            ("30 d", 30 * 86400),
+            ("2h", 7200),
+            ("7200", 7200),
+            (7200, 7200),
+        ):
+            self.assertEqual(
+                KEYS["hono.messaging.embedded.max_age"].kind.read(text), expected
+            )

@@ -14,6 +14,9 @@ from twisted.trial.unittest import FailTest, SkipTest
 # Daemons live there, and a user's PATH leaves it out.
 SBIN = "/usr/local/sbin:/usr/sbin"
 
+# Whether this machine is meant to have everything.
+REQUIRED = os.environ.get("INTEROP") == "required"
+
 
 def need(program: str) -> str:
     """Return the path of *program*; skip (or fail) the running test without it."""
@@ -21,6 +24,6 @@ def need(program: str) -> str:
     if found is not None:
         return found
     reason = f"{program} is not installed"
-    if os.environ.get("INTEROP") == "required":
+    if REQUIRED:
         raise FailTest(f"{reason}, and INTEROP=required")
     raise SkipTest(reason)

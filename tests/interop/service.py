@@ -57,6 +57,9 @@ class Service:
         self.config = folder / "edgeproxy.toml"
         self.config.touch()
         self._mode = ["--sandbox"] if sandbox else []
+        # What to run it under, such as strace, and variables for it.
+        self.wrapper: list[str] = []
+        self.variables: dict[str, str] = {}
         self.process: subprocess.Popen[bytes] | None = None
 
     def arguments(self) -> list[str]:
@@ -70,9 +73,10 @@ class Service:
         """Start, and return once everything is ready."""
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*TWISTD, "--nodaemon", "--pidfile=", "edgeproxy", *self.arguments()],
+                [*self.wrapper, *TWISTD, "--nodaemon", "--pidfile=", "edgeproxy"]
+                + self.arguments(),
                 cwd=self.folder,
-                env=environment(),
+                env=environment() | self.variables,
                 stdout=log,
                 stderr=log,
             )

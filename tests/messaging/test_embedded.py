@@ -140,7 +140,7 @@ class EmbeddedTests(SynchronousTestCase):
         link = self.attach("event/T")
         self.network.writable(cast(Any, link))
         while not link.messages:
-            self.clock.wait_for(self.network._store.load("T", 0, 1))
+            self.clock.wait_for(self.network._store.devices("T"))
         decoded = decode(link.messages[0])
         self.assertEqual(bytes(decoded.body), b"p\0p")
 

@@ -10,8 +10,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edgeproxy.amqp.outcome import Outcome, State
 from edgeproxy.messaging import queue as module
-from edgeproxy.messaging.queue import FIRST_BACK_OFF, EventQueue
+from edgeproxy.messaging.queue import (
+    FIRST_BACK_OFF,
+    MOST_BACK_OFF,
+    MOST_UNDELIVERABLE,
+    EventQueue,
+)
 from edgeproxy.messaging.store import EventStore
+from edgeproxy.messaging.takers import FIRST_PAUSE, STUCK_AFTER, UNTRIED
 from tests.fakes.link import FakeLink
 from tests.fakes.threads import ThreadClock
 
@@ -20,7 +26,7 @@ class QueueTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = ThreadClock()
         path = str(Path(self.mktemp()) / "events.sqlite")
-        self.store = EventStore(path, self.clock)
+        self.store = EventStore(path, self.clock, uptime=self.clock.seconds)
         self.store.start()
         self.addCleanup(self.store.close)
         self.queue = EventQueue("T", self.store, self.clock)
@@ -36,9 +42,15 @@ class QueueTests(SynchronousTestCase):
         self.run_threads()
 
     def run_threads(self) -> None:
-        """Let the store's thread do what it was asked for."""
-        self.clock.wait_for(self.store._writer.submit(lambda db: None))
-        self.clock.settle()
+        """Let the store's thread do what it was asked for, and then for more."""
+        for _ in range(3):
+            self.clock.wait_for(self.store._writer.submit(lambda db: None))
+            self.clock.settle()
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and the store's thread do what falls due."""
+        self.clock.advance(seconds)
+        self.run_threads()
 
     def attach(self, credit: int = 100) -> FakeLink:
         link = FakeLink(credit=credit)
@@ -103,12 +115,12 @@ class QueueTests(SynchronousTestCase):
         self.publish("a-1", "a-2", "b-1")
         link.settle(State.RELEASED, tag="1")
         self.assertEqual(link.messages, [b"a-1", b"b-1"])
-        self.clock.advance(FIRST_BACK_OFF)
+        self.advance(FIRST_BACK_OFF)
         self.assertEqual(link.messages, [b"a-1", b"b-1", b"a-1"])
         link.settle(State.MODIFIED, tag="3")
-        self.clock.advance(FIRST_BACK_OFF)
+        self.advance(FIRST_BACK_OFF)
         self.assertEqual(len(link.messages), 3)
-        self.clock.advance(FIRST_BACK_OFF)
+        self.advance(FIRST_BACK_OFF)
         self.assertEqual(link.messages[3:], [b"a-1"])
         link.settle(tag="4")
         self.assertEqual(link.messages[4:], [b"a-2"])
@@ -129,6 +141,147 @@ class QueueTests(SynchronousTestCase):
         self.assertEqual(link.messages, [b"a-1", b"a-2"])
         self.assertEqual(self.depth(), 1)
         self.assertEqual(self.store.set_aside_count, 1)
+
+    def test_an_event_that_nobody_can_deliver_is_set_aside(self) -> None:
+        link = self.attach()
+        self.publish("a-1", "a-2")
+        for _ in range(MOST_UNDELIVERABLE):
+            self.assertEqual(link.messages[-1], b"a-1")
+            link.settle(Outcome(State.MODIFIED, undeliverable=True))
+            self.advance(MOST_BACK_OFF)
+        self.assertEqual(link.messages[-1], b"a-2")
+        self.assertEqual(self.store.set_aside_count, 1)
+        self.assertEqual(self.depth(), 1)
+
+    def test_a_stuck_device_with_a_long_backlog_holds_up_nobody(self) -> None:
+        """Its backlog is longer than what is held in memory, and older."""
+        self.patch(module, "WINDOW", 20)
+        self.publish(*(f"stuck-{n}" for n in range(200)))
+        self.publish(*(f"{n % 7}-{n}" for n in range(70)))
+        link = self.attach(credit=10_000)
+        for _ in range(1000):
+            if not link.waiting:
+                break
+            tag = next(iter(link.waiting))
+            stuck = link.messages[int(tag) - 1].startswith(b"stuck")
+            link.settle(State.RELEASED if stuck else State.ACCEPTED, tag)
+            self.run_threads()
+            self.assertLessEqual(self.queue._held, 20)
+        self.assertEqual(self.depth(), 200)
+        for device in range(7):
+            mine = [m for m in link.messages if m.startswith(b"%d-" % device)]
+            self.assertEqual(
+                mine, [b"%d-%d" % (device, n) for n in range(device, 70, 7)]
+            )
+        stuck_ones = {m for m in link.messages if m.startswith(b"stuck")}
+        self.assertEqual(stuck_ones, {b"stuck-0"})
+
+    def test_many_stuck_devices_hold_up_nobody(self) -> None:
+        self.patch(module, "WINDOW", 20)
+        self.publish(*(f"s{n}-0" for n in range(100)))
+        link = self.attach(credit=10_000)
+        while link.waiting:
+            link.settle(State.RELEASED)
+            self.run_threads()
+        self.publish("fine-1")
+        self.assertEqual(link.messages[-1], b"fine-1")
+        link.settle()
+        self.advance(FIRST_BACK_OFF)
+        self.assertEqual(len(link.waiting), 100)
+        while link.waiting:
+            link.settle()
+            self.run_threads()
+        self.assertEqual(self.depth(), 0)
+
+    def test_a_stuck_consumer_holds_up_only_what_it_holds(self) -> None:
+        stuck, other = self.attach(credit=3), self.attach(credit=1000)
+        self.publish(*(f"{n % 10}-{n}" for n in range(100)))
+        while other.waiting:
+            other.settle()
+            self.run_threads()
+        held = {m.partition(b"-")[0] for m in stuck.messages}
+        self.assertEqual(len(held), 3)
+        for device in range(10):
+            if b"%d" % device not in held:
+                mine = [m for m in other.messages if m.startswith(b"%d-" % device)]
+                expected = [b"%d-%d" % (device, n) for n in range(device, 100, 10)]
+                self.assertEqual(mine, expected)
+        self.queue.discard(cast(Any, stuck))
+        stuck.lose()
+        self.advance(0)
+        while other.waiting:
+            other.settle()
+            self.run_threads()
+        self.assertEqual(len(other.messages), 100)
+        self.assertEqual(self.depth(), 0)
+
+    def test_what_a_stuck_consumer_holds_is_given_to_others(self) -> None:
+        stuck = self.attach(credit=1000)
+        self.publish(*(f"{n}-0" for n in range(30)), "0-1")
+        self.assertEqual(len(stuck.messages), UNTRIED)
+        other = self.attach(credit=1000)
+        while other.waiting:
+            other.settle()
+            self.run_threads()
+        self.assertEqual(len(other.messages), 30 - UNTRIED)
+        self.advance(STUCK_AFTER / 2)
+        self.assertEqual(len(stuck.waiting), UNTRIED)
+        for _ in range(4):
+            self.advance(STUCK_AFTER / 4)
+        self.assertEqual(len(stuck.given_up), UNTRIED)
+        while other.waiting:
+            other.settle()
+            self.run_threads()
+        self.assertEqual(len(other.messages), 31)
+        self.assertGreater(other.messages.index(b"0-1"), other.messages.index(b"0-0"))
+        self.assertEqual(self.depth(), 0)
+
+    def test_a_consumer_that_was_stuck_is_tried_again_with_one_event(self) -> None:
+        stuck = self.attach(credit=1000)
+        self.publish(*(f"{n}-0" for n in range(30)))
+        for _ in range(4):
+            self.advance(STUCK_AFTER / 4)
+        self.assertEqual(len(stuck.waiting), 0)
+        for _ in range(5):
+            self.advance(FIRST_PAUSE / 4)
+        self.assertEqual(len(stuck.waiting), 1)
+        stuck.settle()
+        self.run_threads()
+        self.assertEqual(len(stuck.waiting), 29)
+
+    def test_a_slow_consumer_is_not_taken_for_stuck(self) -> None:
+        slow = self.attach(credit=1000)
+        self.publish(*(f"{n}-0" for n in range(10)))
+        while slow.waiting:
+            self.advance(STUCK_AFTER * 0.9)
+            slow.settle()
+        self.assertEqual(len(slow.messages), 10)
+        self.assertEqual(slow.given_up, [])
+
+    def test_what_has_expired_is_not_delivered(self) -> None:
+        link = self.attach(credit=0)
+        expiring = self.store.append("T", "a", b"a-1", 1.0, ttl=5)
+        self.clock.wait_for(expiring.addCallback(self.queue.stored))
+        self.publish("a-2")
+        self.clock.advance(6)
+        link.credit = 10
+        self.queue.pump()
+        self.assertEqual(link.messages, [b"a-2"])
+        self.assertEqual(self.depth(), 1)
+
+    def test_what_came_while_nobody_was_there_comes_in_order(self) -> None:
+        link = self.attach()
+        self.publish("a-1", "a-2")
+        self.queue.discard(cast(Any, link))
+        link.lose()
+        self.publish("a-3", "b-1")
+        other = self.attach()
+        while other.waiting:
+            other.settle()
+            self.run_threads()
+        mine = [m for m in other.messages if m.startswith(b"a")]
+        self.assertEqual(mine, [b"a-1", b"a-2", b"a-3"])
+        self.assertIn(b"b-1", other.messages)
 
     def test_memory_is_bounded_and_everything_comes_in_order(self) -> None:
         self.patch(module, "WINDOW", 10)

@@ -9,8 +9,10 @@ from typing import Any
 from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import SynchronousTestCase
 
+from edgeproxy.messaging.database import StoreError
 from edgeproxy.messaging.network import StoreFailed
-from edgeproxy.messaging.store import EventStore, StoredEvent, StoreError
+from edgeproxy.messaging.rows import StoredEvent, Wanted
+from edgeproxy.messaging.store import EventStore
 from tests.fakes.threads import ThreadClock
 
 
@@ -35,7 +37,7 @@ class StoreTests(SynchronousTestCase):
         return event
 
     def load(self, after: int = 0, most: int = 100) -> list[bytes]:
-        events = self.wait(self.store.load("T", after, most))
+        (events,) = self.wait(self.store.load("T", [Wanted("d", after, most)]))
         return [event.message for event in events]
 
     def test_events_come_back_in_the_order_of_their_arrival(self) -> None:

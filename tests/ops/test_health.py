@@ -19,7 +19,11 @@ class HealthTests(SynchronousTestCase):
         self.clock = Clock()
         self.status = Status(self.clock, sandbox=False)
         self.store = SimpleNamespace(
-            failing=None, depth={"T": 2, "U": 0}, set_aside_count=1
+            failing=None,
+            damaged=None,
+            used=4096,
+            depth={"T": 2, "U": 0},
+            set_aside_count=1,
         )
         network = SimpleNamespace(attached=3)
         self.status.add_messaging(self.store, network, ["PLAIN"])
@@ -49,6 +53,7 @@ class HealthTests(SynchronousTestCase):
             {c["name"]: (c["status"], c["data"]["detail"]) for c in found["checks"]},
             {
                 "event-store": ("DOWN", "disk full"),
+                "event-store-file": ("UP", "sound"),
                 "c8y-token": ("DOWN", "no broker"),
             },
         )

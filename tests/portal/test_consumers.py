@@ -23,6 +23,7 @@ from edgeproxy.portal.consumers import (
     read_users,
 )
 from edgeproxy.portal.login import login_as
+from edgeproxy.tls.peer import CommonName
 
 HASH = base64.b64encode(hashlib.sha256(b"secret").digest()).decode()
 
@@ -123,3 +124,19 @@ class UsersTests(SynchronousTestCase):
 
     def test_no_secret_is_in_the_repr(self) -> None:
         self.assertNotIn("digest", repr(read_users(self.write(GOOD))))
+
+    def test_a_certificate_is_a_login_where_there_are_some(self) -> None:
+        path = Path(self.mktemp())
+        path.write_text(GOOD + '[[user]]\nname = "certified"\ntenants = ["T"]\n')
+        path.chmod(0o640)
+        checker = UsersChecker(str(path), certificates=True)
+        login = login_as(Portal(ConsumerRealm(), [checker]), IConsumer)
+        found = self.successResultOf(login(CommonName("certified")))
+        self.assertEqual(found, Consumer("certified", frozenset({"T"})))
+        self.assertEqual(self.successResultOf(login(CommonName("all"))).name, "all")
+        for refused in (
+            CommonName("nobody"),
+            UsernamePassword(b"certified", b""),
+            UsernamePassword(b"certified", bytes(32)),
+        ):
+            self.failureResultOf(login(refused), UnauthorizedLogin)

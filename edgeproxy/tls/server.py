@@ -1,0 +1,61 @@
+"""The server's side of TLS: who we are, and whose client certificates count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from twisted.internet.ssl import CertificateOptions, TLSVersion
+from zope.interface import implementer
+
+from edgeproxy.tls.material import load_key_material
+from edgeproxy.tls.trust import load_trust
+
+# Sessions are never resumed: a resumed one has no certificate to look at. The id is
+# needed all the same, or OpenSSL refuses whoever comes with a client certificate.
+_SESSION_ID = b"edgeproxy"
+
+# OpenSSL's name for it is missing in older pyOpenSSL.
+_NO_RENEGOTIATION = getattr(SSL, "OP_NO_RENEGOTIATION", 1 << 30)
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class ServerTLS:
+    """TLS 1.2 and 1.3 with the certificate (chain) and key in these files.
+
+    With *ca_path*, a file or folder of CAs, clients may present a certificate; one
+    from anybody else ends the handshake. Raises `TLSFileError`.
+    """
+
+    def __init__(
+        self, cert_path: str, key_path: str, ca_path: str | None = None
+    ) -> None:
+        self._paths = cert_path, key_path, ca_path
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the files anew; connections made from now on use them."""
+        self._context = _context(*self._paths)
+
+    def serverConnectionForTLS(self, tlsProtocol: Any) -> Any:
+        """Return a connection with the newest context."""
+        return SSL.Connection(self._context, None)
+
+
+def _context(cert_path: str, key_path: str, ca_path: str | None) -> Any:
+    material = load_key_material(cert_path, key_path)
+    leaf, *issuers = material.chain
+    context = CertificateOptions(
+        certificate=leaf,
+        privateKey=material.key,
+        extraCertChain=issuers,
+        raiseMinimumTo=TLSVersion.TLSv1_2,
+    ).getContext()
+    context.set_options(SSL.OP_NO_TICKET | _NO_RENEGOTIATION)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_session_id(_SESSION_ID)
+    if ca_path is not None:
+        load_trust(ca_path)._addCACertsToContext(context)
+        context.set_verify(SSL.VERIFY_PEER, lambda _, __, ___, ____, good: bool(good))
+    return context
