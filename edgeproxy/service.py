@@ -31,7 +31,12 @@ from edgeproxy.ops.accesslog import AccessLog
 from edgeproxy.ops.events import EventsResource
 from edgeproxy.ops.hangup import Reloader
 from edgeproxy.ops.health import ops_resource
-from edgeproxy.ops.startup import Listener, at_once, cannot_start
+from edgeproxy.ops.startup import (
+    Listener,
+    at_once,
+    cannot_start,
+    raise_descriptor_limit,
+)
 from edgeproxy.ops.status import Status
 from edgeproxy.portal.avatars import IConsumer, IDevice
 from edgeproxy.portal.consumers import (
@@ -91,6 +96,7 @@ class EdgeProxy(MultiService):
 
     def startService(self) -> None:
         """Start everything, the sandbox first, or end the process."""
+        raise_descriptor_limit()
         if self._sandbox is not None:
             at_once(self._sandbox.listen(), "sandbox.port, sandbox.mqtt_port")
         super().startService()

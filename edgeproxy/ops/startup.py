@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import resource
 import sys
 from typing import Any, NoReturn
 
@@ -30,6 +31,17 @@ def cannot_start(problem: str) -> NoReturn:
     """
     print(f"edgeproxy: {problem}", file=sys.__stderr__, flush=True)
     raise SystemExit(1)
+
+
+def raise_descriptor_limit() -> None:
+    """Let the process have as many sockets open as it is allowed to.
+
+    The usual soft limit of 1,024 is for programs that use select(). A thousand idle
+    clients would reach it, and then no connection to Cumulocity could be opened.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def at_once(listening: Deferred[Any], problem: str) -> Any:
