@@ -31,7 +31,12 @@ from edgeproxy.ops.accesslog import AccessLog
 from edgeproxy.ops.events import EventsResource
 from edgeproxy.ops.hangup import Reloader
 from edgeproxy.ops.health import ops_resource
-from edgeproxy.ops.startup import Listener, at_once, cannot_start, raise_file_limit
+from edgeproxy.ops.startup import (
+    Listener,
+    at_once,
+    cannot_start,
+    raise_descriptor_limit,
+)
 from edgeproxy.ops.status import Status
 from edgeproxy.portal.avatars import IConsumer, IDevice
 from edgeproxy.portal.consumers import (
@@ -86,7 +91,7 @@ class EdgeProxy(MultiService):
 
     def startService(self) -> None:
         """Compose and start everything, or end the process with the reason why not."""
-        raise_file_limit()
+        raise_descriptor_limit()
         try:
             self._compose()
         except (TLSFileError, StoreError, RegistryError, UsersFileError) as error:

@@ -43,10 +43,11 @@ class ProxyResource(Resource):
     def render(self, request: Any) -> int:
         """Forward *request*, or answer it where it has no business at Cumulocity."""
         target = upstream_target(request.uri)
-        if target is None:
-            request.respond(404, None, [], b"")
-        elif request.method not in METHODS:
+        if request.method not in METHODS:
+            # First, as the target of CONNECT is no path.
             request.respond(405, None, [(b"Allow", b", ".join(METHODS))], b"")
+        elif target is None:
+            request.respond(404, None, [], b"")
         else:
             as_device = not (authenticates_itself(request.head) or is_login(target))
             if as_device and is_web_ui(target):

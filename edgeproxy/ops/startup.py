@@ -36,10 +36,15 @@ def cannot_start(problem: str) -> NoReturn:
     raise SystemExit(1)
 
 
-def raise_file_limit() -> None:
-    """Allow this process as many open files, and so connections, as it may have."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+def raise_descriptor_limit() -> None:
+    """Let the process have as many sockets open as it is allowed to.
+
+    The usual soft limit of 1,024 is for programs that use select(). A thousand idle
+    clients would reach it, and then no connection to Cumulocity could be opened.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def at_once(listening: Deferred[Any], problem: str) -> Any:

@@ -195,8 +195,12 @@ class ProxyTests(SynchronousTestCase):
             self.assertEqual(self.upstream.sent[-1].method, method.encode())
 
     def test_other_methods_are_not_allowed(self) -> None:
-        for method in ("TRACE", "PROPFIND"):
-            answer = self.ask(method)
+        for method, target in (
+            ("TRACE", "/c8y/x"),
+            ("PROPFIND", "/c8y/x"),
+            ("CONNECT", "t.example.com:443"),
+        ):
+            answer = self.ask(method, target)
             self.assertEqual(answer.status, 405)
             self.assertEqual(
                 answer["allow"], "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"

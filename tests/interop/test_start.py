@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -18,6 +19,18 @@ class StartTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.service = Service(Path(self.mktemp()))
         self.addCleanup(self.service.kill)
+
+    def test_more_clients_than_the_usual_limit_of_descriptors(self) -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+        try:
+            self.service.start()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(150):
+            idle = socket.create_connection(("127.0.0.1", self.service.c8y))
+            self.addCleanup(idle.close)
+        self.assertTrue(self.service.ready())
 
     def start(self, *more: str) -> subprocess.CompletedProcess[str]:
         """Start a service that is expected to end by itself."""
