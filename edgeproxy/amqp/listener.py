@@ -239,6 +239,10 @@ class AMQPListenerFactory(ServerFactory):
         protocol.factory = self
         return protocol
 
+    def stopFactory(self) -> None:
+        """Be told that nobody listens any more."""
+        self.shut_down()
+
     def shut_down(self) -> None:
         """Say goodbye to every peer."""
         for peer in list(self.peers):

@@ -189,6 +189,15 @@ class ListenerTests(SynchronousTestCase):
         )
         self.assertTrue(self.transport.disconnecting)
 
+    def test_when_nobody_listens_any_more_peers_are_told(self) -> None:
+        peer = self.log_in()
+        self.factory.doStart()
+        self.factory.doStop()
+        peer.receive(self.sent())
+        self.assertEqual(
+            peer.connection.remote_condition.name, "amqp:connection:forced"
+        )
+
     def test_a_lost_connection_leaves_nothing_behind(self) -> None:
         peer = self.log_in()
         peer.receiver("a")
