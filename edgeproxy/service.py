@@ -61,11 +61,6 @@ from edgeproxy.tls.server import ServerTLS
 HTTPS, MQTT_OVER_TLS = 443, 8883  # where Cumulocity is unless a port is given
 
 
-def make_service(loaded: Loaded, reactor: Any) -> MultiService:
-    """Return the whole service."""
-    return EdgeProxy(loaded, reactor)
-
-
 class EdgeProxy(MultiService):
     """The service: sandbox, messaging, the doors, and ops, which listens last.
 

@@ -7,13 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from twisted.application.service import MultiService
 from twisted.python import usage
 
 import edgeproxy
 from edgeproxy.config.errors import ConfigError
 from edgeproxy.config.load import DEFAULT_FILE, Loaded, load
-from edgeproxy.service import make_service
+from edgeproxy.service import EdgeProxy
 
 
 class Options(usage.Options):
@@ -71,8 +70,8 @@ class Options(usage.Options):
             sys.exit(ConfigError.EXIT_STATUS)
 
 
-def makeService(options: Options) -> MultiService:
+def makeService(options: Options) -> EdgeProxy:
     """Return the whole service for *options*."""
     from twisted.internet import reactor
 
-    return make_service(options.loaded, reactor)
+    return EdgeProxy(options.loaded, reactor)

@@ -48,6 +48,8 @@ def add_to(commands: Any) -> None:
 def tail(loaded: Loaded, options: argparse.Namespace) -> int:
     """Print messages until interrupted."""
     table = loaded.config.hono.messaging.embedded
+    if not table.port:
+        raise CommandFailed("hono.messaging.embedded.port is 0: only TLS is spoken")
     host = (
         f"[{table.bind_address}]" if ":" in table.bind_address else table.bind_address
     )

@@ -50,11 +50,20 @@ class EmbeddedNetwork(Service):
         self._store.start()
         self._upkeep.startService()
 
-    def stopService(self) -> None:
-        """Put everything to disk and close the store."""
+    def stopService(self) -> Deferred[None]:
+        """Put everything to disk, let it be answered, and close the store."""
         super().stopService()
         self._upkeep.stopService()
-        self._store.close()
+        closed: Deferred[None] = Deferred()
+
+        def close() -> None:
+            self._store.close()
+            closed.callback(None)
+
+        # By then all events have been told; a turn later the answers have left.
+        told = self._store.change(lambda db: None)
+        told.addBoth(lambda _: self._clock.callLater(0, close) and None)
+        return closed
 
     def refresh(self) -> None:
         """Read the store anew: somebody else has changed what is in it."""

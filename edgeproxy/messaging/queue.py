@@ -103,7 +103,8 @@ class EventQueue:
     def stored(self, event: StoredEvent) -> None:
         """Take notice of an event that has just been put to disk."""
         if not self._listed:
-            return  # the list, when it comes, has it
+            self.pump()  # the list, when it comes, has it
+            return
         device = self._devices.get(event.device_id)
         if device is None:
             device = self._devices[event.device_id] = _Device(event.device_id)

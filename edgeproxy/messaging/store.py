@@ -257,6 +257,8 @@ class EventStore:
         def written(result: T) -> None:
             self._unwritten.discard(number)
             self._refused.discard(number)
+            if self._problem is not None and not self._refused:
+                self._recover()
             done.callback(result)
 
         def failed(failure: Failure, delay: float) -> None:

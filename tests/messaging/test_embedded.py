@@ -81,7 +81,13 @@ class EmbeddedTests(SynchronousTestCase):
         path = str(Path(self.mktemp()) / "events.sqlite")
         self.network = EmbeddedNetwork(EventStore(path, self.clock), self.clock)
         self.network.startService()
-        self.addCleanup(self.network.stopService)
+        self.addCleanup(self.stop)
+
+    def stop(self) -> None:
+        stopped = self.network.stopService()
+        self.clock.wait_for(self.network._store.change(lambda db: None))
+        self.clock.advance(0)
+        self.successResultOf(stopped)
 
     def attach(self, address: str, avatar: object = None, **more: Any) -> FakeLink:
         link = FakeLink(address, **more)
@@ -143,6 +149,20 @@ class EmbeddedTests(SynchronousTestCase):
             self.clock.wait_for(self.network._store.devices("T"))
         decoded = decode(link.messages[0])
         self.assertEqual(bytes(decoded.body), b"p\0p")
+
+    def test_what_is_under_way_when_it_stops_is_answered(self) -> None:
+        clock = ThreadClock()
+        path = str(Path(self.mktemp()) / "events.sqlite")
+        network = EmbeddedNetwork(EventStore(path, clock), clock)
+        network.startService()
+        sent = [network.send(message("event")) for _ in range(20)]
+        stopped = network.stopService()
+        while not all(each.called for each in sent):
+            clock.wait_for(sent[-1])
+        self.assertNoResult(stopped)
+        clock.wait_for(network._store.change(lambda db: None))
+        clock.advance(0)
+        self.successResultOf(stopped)
 
     def test_who_left_is_counted_no_more(self) -> None:
         links = [

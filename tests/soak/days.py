@@ -103,7 +103,10 @@ def live_through(folder: Path, hours: int, step: int, devices: int) -> Days:
         clock.advance(60)
         run_threads(20)
     in_the_end = size()
-    network.stopService()
+    stopped = network.stopService()
+    run_threads()
+    clock.advance(0)
+    assert stopped.called
     return _figures(received, published, most_waiting, largest, resting, in_the_end)
 
 
