@@ -40,7 +40,7 @@ class AMQPListenerProtocol(Protocol):
 
     factory: AMQPListenerFactory
     transport: Any = None
-    _log = Logger("edgeproxy.amqp")
+    _log = Logger()
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock

@@ -42,7 +42,7 @@ class Forward:
     whatever comes back is final.
     """
 
-    _log = Logger("edgeproxy.c8y")
+    _log = Logger()
 
     def __init__(
         self,

@@ -31,7 +31,7 @@ class Publication:
     answer.
     """
 
-    _log = Logger("edgeproxy.hono")
+    _log = Logger()
 
     __slots__ = ("_avatar", "_door", "_gone", "_request", "_route")
 

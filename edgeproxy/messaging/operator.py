@@ -22,7 +22,7 @@ WAITING, SET_ASIDE = 0, 1
 class Operator:
     """Looks into *store*; *refresh* tells the queues that it has been changed."""
 
-    _log = Logger("edgeproxy.messaging")
+    _log = Logger()
 
     def __init__(self, store: EventStore, refresh: Callable[[], None]) -> None:
         self._store = store

@@ -59,7 +59,7 @@ class EventQueue:
     not for ever.
     """
 
-    _log = Logger("edgeproxy.messaging")
+    _log = Logger()
 
     def __init__(self, tenant_id: str, store: EventStore, clock: IReactorTime) -> None:
         self._tenant_id = tenant_id

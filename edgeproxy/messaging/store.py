@@ -44,7 +44,7 @@ class EventStore:
     ``callFromThread``, *uptime* is monotonic.
     """
 
-    _log = Logger("edgeproxy.messaging")
+    _log = Logger()
 
     def __init__(
         self,

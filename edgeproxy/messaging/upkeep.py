@@ -33,7 +33,7 @@ class Upkeep(Service):
     logged, as nobody but the operator's bound says that they are of no use.
     """
 
-    _log = Logger("edgeproxy.messaging")
+    _log = Logger()
 
     def __init__(self, store: EventStore, clock: Any, max_age: float) -> None:
         self._store = store

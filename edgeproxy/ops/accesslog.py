@@ -15,13 +15,14 @@ FLUSH = 1.0
 MOST = 500
 
 
+_log = Logger("edgeproxy.access")
+
+
 class AccessLog(Service):
     """Logs requests as ``address method path status bytes``.
 
     The query is left out, and so are all header fields: they may hold secrets.
     """
-
-    _log = Logger("edgeproxy.access")
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
@@ -50,4 +51,4 @@ class AccessLog(Service):
         self._call = None
         lines, self._lines = self._lines, []
         if lines:
-            self._log.info("{lines}", lines="\n".join(lines))
+            _log.info("{lines}", lines="\n".join(lines))

@@ -83,7 +83,7 @@ class _Answer(Resource):
     """Runs the action of the request's method, and answers with its JSON value."""
 
     isLeaf = True
-    _log = Logger("edgeproxy.ops")
+    _log = Logger()
 
     def __init__(self, hosts: set[str], actions: dict[bytes, Action]) -> None:
         super().__init__()

@@ -16,7 +16,7 @@ class Reloader(Service):
     One that fails is logged and keeps what it had.
     """
 
-    _log = Logger("edgeproxy")
+    _log = Logger()
 
     def __init__(
         self, reactor: Any, reloads: list[tuple[str, Callable[[], None]]]

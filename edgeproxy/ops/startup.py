@@ -65,7 +65,7 @@ def at_once(listening: Deferred[Any], problem: str) -> Any:
 class Listener(Service):
     """Listens on *address* and *port*, which the key *key* sets, for *factory*."""
 
-    _log = Logger("edgeproxy")
+    _log = Logger()
 
     def __init__(
         self, reactor: Any, address: str, port: int, factory: Factory, key: str

@@ -1,1 +1,1 @@
-
+"""Tests of edgeproxy.config."""
