@@ -5,6 +5,7 @@ Each yields `Setting` records in the order in which the later one wins.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,9 @@ import attrs
 
 from edgeproxy.config.errors import ConfigError
 from edgeproxy.config.schema import KEYS, LATER, why_unknown
+
+# An address in brackets begins like a list of TOML's and is none.
+_IPV6 = re.compile(r"\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]*\](:[0-9]*)?")
 
 
 @attrs.frozen
@@ -113,7 +117,7 @@ def from_options(options: Iterable[str]) -> Iterator[Setting]:
 
 def _plain(text: str, origin: str, name: str) -> Any:
     """Return what *text* says: TOML where it looks like it, otherwise itself."""
-    if text[:1] not in ("[", '"', "'"):
+    if text[:1] not in ("[", '"', "'") or _IPV6.fullmatch(text):
         return text
     try:
         return tomllib.loads(f"value = {text}")["value"]

@@ -254,6 +254,11 @@ class LoadTests(SynchronousTestCase):
             config = self.load(f'c8y.http = "{text}"').config
             self.assertEqual(config.c8y.http, expected)
             self.assertEqual(str(config.c8y.http), text.lower())
+            for config in (
+                self.load(options=[f"c8y.http={text}"]).config,
+                self.load(environ={"EDGEPROXY_C8Y_HTTP": text}).config,
+            ):
+                self.assertEqual(config.c8y.http, expected)
 
 
 class DocumentTests(SynchronousTestCase):
