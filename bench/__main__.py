@@ -13,6 +13,7 @@ from pathlib import Path
 
 import twisted
 from bench.contenders import Field
+from bench.processes import stop_all
 from bench.rows import Row, all_rows
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -53,16 +54,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="edgeproxy-bench-") as folder:
         # nginx drops root's rights and must still reach its files.
         Path(folder).chmod(0o755)
-        field = Field(Path(folder))
         try:
-            for row in all_rows(field):
+            for row in all_rows(Field(Path(folder))):
                 print(f"{row.promise}: {row.result} (floor {row.floor})")
                 print(f"    {row.measured}", flush=True)
                 rows.append(row)
         finally:
-            field.stop()
-    head, mark, _ = RESULTS.read_text().partition(MARK)
-    RESULTS.write_text(head + mark + "\n" + "\n".join(table(rows)) + "\n")
+            stop_all()
+    head, mark, rest = RESULTS.read_text().partition(MARK)
+    _, soak, figures = rest.partition("\n## Soak")
+    measured = "\n".join(table(rows)) + "\n"
+    RESULTS.write_text(f"{head}{mark}\n{measured}{soak}{figures}")
 
 
 if __name__ == "__main__":

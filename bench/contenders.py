@@ -74,11 +74,6 @@ class Field:
         )
         self.origin.wait_for(self.origin_port)
 
-    def stop(self) -> None:
-        """End both."""
-        self.origin.stop()
-        self.cloud.stop()
-
 
 class EdgeProxy:
     """The whole service, with both doors open."""

@@ -24,6 +24,15 @@ def free_port() -> int:
         return port
 
 
+_running: list[Process] = []
+
+
+def stop_all() -> None:
+    """End whatever still runs, the last one first."""
+    while _running:
+        _running[-1].stop()
+
+
 class Process:
     """A program on *core*; *name* is that of its log in *folder*."""
 
@@ -40,6 +49,7 @@ class Process:
                 stdout=log,
                 stderr=log,
             )
+        _running.append(self)
 
     @property
     def pids(self) -> list[int]:
@@ -84,6 +94,8 @@ class Process:
 
     def stop(self) -> None:
         """End it, and wait until it has ended."""
+        if self in _running:
+            _running.remove(self)
         self._process.terminate()
         try:
             self._process.wait(timeout=20)
