@@ -8,7 +8,7 @@ import sys
 from typing import Any, NoReturn
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -97,4 +97,6 @@ class Listener(Service):
         drain = getattr(served, "drain", None)
         if drain is None:
             return closed
-        return gatherResults([closed, drain(DRAIN)])
+        # Only when the port is closed: whoever is told to leave comes back at once,
+        # and must not be let in by a process that is about to end.
+        return closed.addCallback(lambda _: drain(DRAIN))

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edgeproxy.amqp.listener import (
     CLOSE_TIMEOUT,
+    GOODBYE,
     LOGIN_TIMEOUT,
     AMQPListenerFactory,
 )
@@ -119,9 +120,8 @@ class ListenerTests(SynchronousTestCase):
         self.assertEqual(self.logins, [])
 
     def test_who_does_not_read_its_last_words_is_cut_off(self) -> None:
-        peer = self.log_in()
-        self.factory.drain(60.0)
-        peer.receive(self.sent())
+        self.answer = fail(UnauthorizedLogin("no"))
+        self.protocol.dataReceived(SASL_HEADER + PLAIN)
         self.clock.advance(CLOSE_TIMEOUT)
         self.assertTrue(self.transport.aborted)
         self.protocol.connectionLost()
@@ -187,8 +187,9 @@ class ListenerTests(SynchronousTestCase):
         self.assertEqual(
             peer.connection.remote_condition.name, "amqp:connection:forced"
         )
-        self.assertTrue(self.transport.disconnecting)
         self.assertNoResult(drained)
+        self.clock.advance(GOODBYE)
+        self.assertTrue(self.transport.aborted)
         self.protocol.connectionLost()
         self.successResultOf(drained)
         self.assertEqual(self.clock.getDelayedCalls(), [])
