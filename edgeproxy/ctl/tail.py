@@ -123,10 +123,16 @@ def _payload(message: proton.Message) -> bytes:
     return body.encode() if isinstance(body, str) else bytes(body)
 
 
+def _plain(value: Any) -> Any:
+    """Return *value* without proton's type, which its text would name: int32(1)."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return int(value) if is_number else value
+
+
 def _as_line(message: proton.Message) -> str:
     properties = dict(message.properties or {})
     device = properties.pop("device_id", "?")
-    extra = " ".join(f"{name}={value}" for name, value in properties.items())
+    extra = " ".join(f"{name}={_plain(value)}" for name, value in properties.items())
     when = _created(message).astimezone().isoformat(timespec="seconds")
     text = _payload(message).decode("utf-8", "backslashreplace")
     return f"{when} {device} [{message.content_type or '-'}] {text}  {extra}"

@@ -145,6 +145,7 @@ class ExamplesTests(SeedTestCase):
         self.assertEqual(sum(" 4711 " in line for line in lines), 4)
         self.assertEqual(sum(" 4712 " in line for line in lines), 2)
         self.assertIn("ttd=60", lines[-1])
+        self.assertIn(" qos=0 ", lines[0])
 
     def test_without_a_consumer_telemetry_fails_and_events_wait(self) -> None:
         printed = self.curl(EXAMPLES[0][0])
