@@ -16,6 +16,7 @@ ROOT = Path(edgeproxy.__file__).parent
 FLOORS: list[set[str]] = [
     {"tap"},
     {"service"},
+    {"composition"},
     {"c8y", "hono", "ops", "sandbox", "ctl"},
     {"registry"},
     {"messaging"},
@@ -27,7 +28,7 @@ FLOORS: list[set[str]] = [
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 
 # Only these read the configuration; everybody else is given plain values.
-CONFIG_READERS = {"tap", "service", "ops", "ctl", "config"}
+CONFIG_READERS = {"tap", "service", "composition", "ops", "ctl", "config"}
 
 REACTOR_IMPORTERS = {"tap.py", "ctl/main.py"}
 
