@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import attrs
+from cryptography import x509
 from zope.interface import Interface
 
 
@@ -41,13 +42,47 @@ class CredentialsRecord:
     secrets: Sequence[Secret]
 
 
+@attrs.frozen
+class TrustAnchor:
+    """A CA that a tenant trusts to issue its devices' certificates.
+
+    *public_key* is the DER of its SubjectPublicKeyInfo, *not_before* and *not_after*
+    bound its own validity in Unix seconds. *auth_id_template* makes the auth-id out of
+    parts of a device's subject (None: the whole subject).
+    """
+
+    subject: x509.Name
+    public_key: bytes
+    not_before: float
+    not_after: float
+    enabled: bool = True
+    auth_id_template: str | None = None
+
+    def counts_at(self, now: float) -> bool:
+        """Say whether the CA counts at *now*, in Unix seconds."""
+        return self.enabled and self.not_before < now < self.not_after
+
+
+@attrs.frozen
+class TrustingTenant:
+    """A tenant that trusts a CA of some name: those of its *anchors* with that name.
+
+    *enabled* says that the tenant is, and that its devices may use this door.
+    """
+
+    tenant_id: str
+    enabled: bool
+    anchors: Sequence[TrustAnchor]
+
+
 class ICredentialStore(Interface):
     """Where the credentials of devices are kept."""
 
     def find_credentials(tenant_id: str, kind: str, auth_id: str):  # type: ignore[no-untyped-def]
         """Return the `CredentialsRecord` of *auth_id*, or None, or a Deferred of it.
 
-        *kind* is Hono's type of credentials, such as ``hashed-password``.
+        *kind* is Hono's type of credentials, such as ``hashed-password``. For
+        ``x509-cert`` the *auth_id* is a subject's canonical form (`portal.dn`).
         """
 
 
@@ -58,4 +93,15 @@ class ITenants(Interface):
         """Return whether the tenant is known, or a Deferred of it.
 
         Raises (or fails with) `TenantRefused` for one that may not use this door.
+        """
+
+
+class ITrustingTenants(ITenants):
+    """Tenants that may trust CAs to vouch for their devices."""
+
+    def find_trusting(issuer: x509.Name):  # type: ignore[no-untyped-def]
+        """Return the `TrustingTenant` of each tenant that trusts a CA called *issuer*.
+
+        That, or a Deferred of it: usually one; none where nobody trusts such a CA.
+        Names are compared in their canonical form (`portal.dn`).
         """
