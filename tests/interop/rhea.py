@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -26,10 +27,12 @@ def rhea() -> Path:
     folder = Path(cache) / f"edgeproxy-interop-{os.getuid()}" / f"rhea-{VERSION}"
     module = folder / "node_modules" / "rhea"
     if not (module / "package.json").exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        # Aside, then into place: other runs may be about the same.
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        aside = tempfile.mkdtemp(dir=folder.parent)
         installed = subprocess.run(
             [npm, "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"]
-            + ["--prefix", str(folder), f"rhea@{VERSION}"],
+            + ["--prefix", aside, f"rhea@{VERSION}"],
             capture_output=True,
             text=True,
             timeout=120,
@@ -37,6 +40,10 @@ def rhea() -> Path:
         if installed.returncode:
             reason = f"npm cannot install rhea: {installed.stderr.strip()[-200:]}"
             raise AssertionError(reason) if REQUIRED else SkipTest(reason)
+        try:
+            Path(aside).rename(folder)
+        except OSError:
+            shutil.rmtree(aside)  # somebody else was quicker
     return module
 
 
