@@ -119,6 +119,7 @@ class Service:
             [*CTL, *self.arguments(), *command],
             cwd=self.folder,
             env=environment(),
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=60,

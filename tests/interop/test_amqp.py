@@ -250,6 +250,7 @@ class RheaTests(AmqpTestCase):
                 rhea = self.rhea(EVENT, tls=version, count=1, **login)
                 self.assertEqual(rhea.wait_for("message")["body"], version)
                 rhea.wait_for("done")
+                rhea.stop()  # or it may take the next one's event
 
     def test_tls_1_1_is_refused(self) -> None:
         rhea = self.rhea(EVENT, tls="TLSv1.1", **RHEA_PLAIN)
