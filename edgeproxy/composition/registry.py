@@ -9,7 +9,10 @@ from edgeproxy.registry.store import RegistryStore
 
 def open_registry(assembly: Assembly, demo: bool) -> RegistryStore:
     """Return the device registry, with the demo devices where *demo* is set."""
-    registry = RegistryStore(assembly.config.hono.registry.path)
+    table = assembly.config.hono
+    # What an adapter is that a tenant lists without saying whether it is enabled.
+    adapters_default = table.compat == "0.6"
+    registry = RegistryStore(table.registry.path, adapters_default)
     assembly.closing.append(registry.close)
     if demo:
         fill_with_demo(registry)

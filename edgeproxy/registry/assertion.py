@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from edgeproxy.registry.model import ADAPTER, Scalar
+from edgeproxy.registry.model import Scalar
 from edgeproxy.registry.store import RegistryStore
 
 
@@ -46,13 +46,13 @@ def assert_registration(
     tenant = store.get_tenant(tenant_id)
     if tenant is None or not tenant.enabled:
         raise TenantNotServed("tenant is disabled or not registered")
-    if not tenant.may_use(ADAPTER):
+    if not store.serves(tenant):
         raise TenantNotServed("adapter is disabled")
     device = store.get_device(tenant_id, device_id)
     if device is None or not device.enabled:
         raise DeviceNotRegistered("device is disabled or not registered")
     if gateway_id is not None:
         gateway = store.get_device(tenant_id, gateway_id)
-        if gateway is None or not gateway.enabled or gateway_id not in device.via:
+        if gateway is None or not gateway.enabled or not device.accepts(gateway):
             raise GatewayNotAuthorised("gateway is disabled or not registered")
     return Assertion({**tenant.defaults, **device.defaults})

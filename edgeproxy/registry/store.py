@@ -1,23 +1,28 @@
-"""The registry's SQLite file, and the lookups of the doors."""
+"""The registry's file, and the lookups of the doors."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from cryptography import x509
 from zope.interface import implementer
 
+from edgeproxy.portal.dn import canonical_of
 from edgeproxy.portal.errors import TenantRefused
 from edgeproxy.portal.interfaces import (
     CredentialsRecord,
     ICredentialStore,
-    ITenants,
+    ITrustingTenants,
+    TrustingTenant,
 )
+from edgeproxy.registry import rows
+from edgeproxy.registry.changes import Changes
 from edgeproxy.registry.credentials import record_from_json
+from edgeproxy.registry.memory import Memory
 from edgeproxy.registry.model import (
     ADAPTER,
     RegisteredDevice,
@@ -25,107 +30,84 @@ from edgeproxy.registry.model import (
     device_from_json,
     tenant_from_json,
 )
+from edgeproxy.registry.schema import RegistryError, connect
 
-T = TypeVar("T")
+__all__ = ["RegistryError", "RegistryStore"]
 
-# What a file of version n lacks for version n + 1; PRAGMA user_version counts them.
-MIGRATIONS = [
-    """
-    CREATE TABLE tenants (
-        tenant TEXT PRIMARY KEY, data TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE devices (
-        tenant TEXT NOT NULL REFERENCES tenants ON DELETE CASCADE,
-        device TEXT NOT NULL, data TEXT NOT NULL,
-        PRIMARY KEY (tenant, device)) WITHOUT ROWID;
-    CREATE TABLE credentials (
-        tenant TEXT NOT NULL, type TEXT NOT NULL, auth_id TEXT NOT NULL,
-        device TEXT NOT NULL, data TEXT NOT NULL,
-        PRIMARY KEY (tenant, type, auth_id),
-        FOREIGN KEY (tenant, device) REFERENCES devices ON DELETE CASCADE
-        ) WITHOUT ROWID;
-    CREATE INDEX credentials_of_device ON credentials (tenant, device);
-    """,
-]
-
-# Lookups remembered at once. An entry takes about 1 KiB, so this stays below 10 MiB
-# whatever the size of the registry; a lookup that misses costs about 20 µs.
-REMEMBERED = 8192
+# Devices remembered at once, about 250 bytes each. Credentials take twice that, and
+# are asked for only until their owner's login is remembered. Tenants and the CAs that
+# they trust may be larger, but are few.
+DEVICES, CREDENTIALS, TENANTS = 250_000, 16_384, 4_096
 
 
-class RegistryError(Exception):
-    """The registry's file cannot be used; the message names it."""
-
-
-@implementer(ICredentialStore, ITenants)
+@implementer(ICredentialStore, ITrustingTenants)
 class RegistryStore:
     """Tenants, devices and credentials in the SQLite file at *path*.
 
     Lookups are by primary key and answered at once, from memory where they were made
-    before; any change forgets what was remembered.
+    before. What is not there is asked for each time (10 µs), so that nobody fills the
+    memory with ids that do not exist. *adapters_default* is whether an entry of a
+    tenant's adapters without ``enabled`` is enabled.
     """
 
-    def __init__(self, path: str) -> None:
-        try:
-            if path != ":memory:":
-                Path(path).parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None)
-            self._db.executescript(
-                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                "PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;"
-            )
-            self._migrate()
-        except (OSError, sqlite3.Error) as error:
-            raise RegistryError(f"{path}: {error}") from None
-        self._remembered: dict[tuple[str, ...], Any] = {}
-        self._generation = 0
-
-    def _migrate(self) -> None:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version > len(MIGRATIONS):
-            raise sqlite3.DatabaseError("was written by a newer version")
-        for number, script in enumerate(MIGRATIONS[version:], version + 1):
-            self._db.executescript(
-                f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;"
-            )
+    def __init__(
+        self,
+        path: str,
+        adapters_default: bool = True,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.path = path
+        self.connection = connect(path)
+        self.changes = Changes()
+        self.generation = self.changes.generation
+        self.last_change = self.changes.last_change
+        self._adapters_default = adapters_default
+        self._wall_clock = wall_clock
+        self._tenants: Memory[str, Tenant] = Memory(TENANTS)
+        self._devices: Memory[tuple[str, str], RegisteredDevice] = Memory(DEVICES)
+        # With the generation that each is of.
+        self._credentials: Memory[
+            tuple[str, str, str], tuple[int, CredentialsRecord]
+        ] = Memory(CREDENTIALS)
+        self._trusting: Memory[str, Sequence[TrustingTenant]] = Memory(TENANTS)
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self.connection.close()
 
-    def _lookup(
-        self, query: str, names: tuple[str, ...], read: Callable[..., T]
-    ) -> T | None:
-        asked = (query, *names)
-        try:
-            found: T | None = self._remembered[asked]
-        except KeyError:
-            row = self._db.execute(query, names).fetchone()
-            found = None if row is None else read(*row)
-            if len(self._remembered) >= REMEMBERED:
-                self._remembered.clear()
-            self._remembered[asked] = found
-        return found
+    # For the doors
 
     def get_tenant(self, tenant_id: str) -> Tenant | None:
         """Return the tenant, or None."""
-        return self._lookup(
-            "SELECT data FROM tenants WHERE tenant = ?",
-            (tenant_id,),
-            lambda data: tenant_from_json(tenant_id, json.loads(data)),
-        )
+        tenant = self._tenants.get(tenant_id)
+        if tenant is None:
+            row = self._row("SELECT data FROM tenants WHERE tenant = ?", tenant_id)
+            if row is not None:
+                tenant = tenant_from_json(tenant_id, json.loads(row[0]))
+                self._tenants.put(tenant_id, tenant)
+        return tenant
 
     def get_device(self, tenant_id: str, device_id: str) -> RegisteredDevice | None:
         """Return the device, or None."""
-        return self._lookup(
-            "SELECT data FROM devices WHERE tenant = ? AND device = ?",
-            (tenant_id, device_id),
-            lambda data: device_from_json(tenant_id, device_id, json.loads(data)),
-        )
+        key = (tenant_id, device_id)
+        device = self._devices.get(key)
+        if device is None:
+            row = self._row(
+                "SELECT data FROM devices WHERE tenant = ? AND device = ?", *key
+            )
+            if row is not None:
+                device = device_from_json(tenant_id, device_id, json.loads(row[0]))
+                self._devices.put((device.tenant_id, device_id), device)
+        return device
+
+    def serves(self, tenant: Tenant) -> bool:
+        """Say whether devices of *tenant*, if it is enabled, may use the Hono door."""
+        return tenant.may_use(ADAPTER, self._adapters_default)
 
     def admit_tenant(self, tenant_id: str) -> bool:
         """Return whether the tenant is known; see `ITenants`."""
         tenant = self.get_tenant(tenant_id)
-        if tenant is not None and not (tenant.enabled and tenant.may_use(ADAPTER)):
+        if tenant is not None and not (tenant.enabled and self.serves(tenant)):
             reason = "adapter is disabled" if tenant.enabled else "tenant is disabled"
             raise TenantRefused(reason)
         return tenant is not None
@@ -134,64 +116,123 @@ class RegistryStore:
         self, tenant_id: str, kind: str, auth_id: str
     ) -> CredentialsRecord | None:
         """Return what is on record for *auth_id*; see `ICredentialStore`."""
-        return self._lookup(
+        key = (tenant_id, kind, auth_id)
+        found = self._credentials.get(key)
+        if found is not None:
+            generation, record = found
+            if self.last_change(tenant_id, record.device_id) <= generation:
+                return record
+        row = self._row(
             "SELECT device, data FROM credentials"
             " WHERE tenant = ? AND type = ? AND auth_id = ?",
-            (tenant_id, kind, auth_id),
-            lambda device, data: record_from_json(device, json.loads(data)),
+            *key,
         )
+        if row is None:
+            return None
+        record = record_from_json(row[0], json.loads(row[1]))
+        self._credentials.put(key, (self.generation(), record))
+        return record
+
+    def find_trusting(self, issuer: x509.Name) -> Sequence[TrustingTenant]:
+        """Return who trusts a CA called *issuer*; see `ITrustingTenants`."""
+        subject = canonical_of(issuer)
+        found = self._trusting.get(subject)
+        if found is None:
+            names = self.connection.execute(
+                "SELECT tenant FROM anchors WHERE subject = ? ORDER BY tenant",
+                (subject,),
+            ).fetchall()
+            tenants = [self.get_tenant(name) for (name,) in names]
+            found = [self._as_trusting(t, subject) for t in tenants if t is not None]
+            if found:
+                self._trusting.put(subject, found)
+        return found
+
+    def _as_trusting(self, tenant: Tenant, subject: str) -> TrustingTenant:
+        return TrustingTenant(
+            tenant.tenant_id,
+            tenant.enabled and self.serves(tenant),
+            [a for a in tenant.trusted_ca if canonical_of(a.subject) == subject],
+        )
+
+    def _row(self, query: str, *names: str) -> Any:
+        return self.connection.execute(query, names).fetchone()
+
+    # Changes; each call is a transaction of its own, unless it is within one
 
     def put_tenant(self, tenant_id: str, data: Mapping[str, Any]) -> None:
         """Create or replace a tenant; *data* is Hono's JSON form."""
         tenant_from_json(tenant_id, data)
-        self._change(
-            "INSERT INTO tenants VALUES (?, ?)"
-            " ON CONFLICT DO UPDATE SET data = excluded.data",
-            (tenant_id, json.dumps(data)),
-        )
+        with self._one_change():
+            rows.put_tenant(self.connection, tenant_id, data)
+        self.tenant_changed(tenant_id)
 
     def put_device(
         self, tenant_id: str, device_id: str, data: Mapping[str, Any]
     ) -> None:
         """Create or replace a device of a tenant; *data* is Hono's JSON form."""
         device_from_json(tenant_id, device_id, data)
-        self._change(
-            "INSERT INTO devices VALUES (?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET data = excluded.data",
-            (tenant_id, device_id, json.dumps(data)),
-        )
+        now = self._wall_clock()
+        with self._one_change():
+            rows.put_device(self.connection, tenant_id, device_id, data, now)
+        self.device_changed(tenant_id, device_id)
 
     def put_credentials(
         self, tenant_id: str, device_id: str, data: Mapping[str, Any]
     ) -> None:
         """Create or replace the credentials with the type and auth-id in *data*."""
         record_from_json(device_id, data)
-        self._change(
-            "INSERT INTO credentials VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET device = excluded.device, data = excluded.data",
-            (tenant_id, data["type"], data["auth-id"], device_id, json.dumps(data)),
-        )
+        with self._one_change():
+            rows.put_credentials(self.connection, tenant_id, device_id, data)
+            rows.mark_credentials(self.connection, tenant_id, device_id)
+        self.everything_changed()  # they may have been another device's
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make the changes in a ``with`` block together, or none of them."""
-        self._db.execute("BEGIN IMMEDIATE")
+        self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
         except BaseException:
-            self._changed()
-            self._db.execute("ROLLBACK")
+            self.everything_changed()
+            self.connection.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
+        self.connection.execute("COMMIT")
 
-    def _change(self, statement: str, values: tuple[str, ...]) -> None:
-        self._changed()
-        self._db.execute(statement, values)
+    @contextmanager
+    def _one_change(self) -> Iterator[None]:
+        if self.connection.in_transaction:
+            yield
+        else:
+            with self.transaction():
+                yield
 
-    def _changed(self) -> None:
-        self._remembered.clear()
-        self._generation += 1
+    # Whoever has changed the file by another connection says so here
 
-    def generation(self) -> int:
-        """Return a number that is another one after each change."""
-        return self._generation
+    def everything_changed(self) -> None:
+        """Forget everything."""
+        self.changes.everything_changed()
+        self._tenants.clear()
+        self._devices.clear()
+        self._credentials.clear()
+        self._trusting.clear()
+
+    def tenant_created(self) -> None:
+        """Know that there is one more tenant, which may trust CAs."""
+        self._trusting.clear()
+
+    def tenant_changed(self, tenant_id: str) -> None:
+        """Forget a tenant."""
+        self.changes.tenant_changed(tenant_id)
+        self._tenants.forget(tenant_id)
+        self._trusting.clear()
+
+    def devices_deleted(self, tenant_id: str) -> None:
+        """Forget a tenant, and all devices that were its."""
+        self.tenant_changed(tenant_id)
+        self._devices.forget_if(lambda key: key[0] == tenant_id)
+
+    def device_changed(self, tenant_id: str, device_id: str) -> None:
+        """Forget a device and its credentials."""
+        self.changes.device_changed(tenant_id, device_id)
+        self._devices.forget((tenant_id, device_id))

@@ -8,9 +8,9 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from edgeproxy.portal.dn import canonical
 from edgeproxy.portal.errors import TenantRefused
-from edgeproxy.portal.interfaces import ICredentialStore, ITenants
-from edgeproxy.registry import store as module
+from edgeproxy.portal.interfaces import ICredentialStore, ITrustingTenants
 from edgeproxy.registry.assertion import (
     AssertionRefused,
     DeviceNotRegistered,
@@ -19,6 +19,8 @@ from edgeproxy.registry.assertion import (
     assert_registration,
 )
 from edgeproxy.registry.demo import DEVICES, TENANT, fill_with_demo
+from edgeproxy.registry.model import Tenant
+from edgeproxy.registry.schema import _VERSION_1
 from edgeproxy.registry.store import RegistryError, RegistryStore
 
 
@@ -34,7 +36,7 @@ class StoreTests(SynchronousTestCase):
 
     def test_interfaces(self) -> None:
         verifyObject(ICredentialStore, self.store)
-        verifyObject(ITenants, self.store)
+        verifyObject(ITrustingTenants, self.store)
 
     def test_what_was_put_is_there_after_opening_again(self) -> None:
         fill_with_demo(self.store)
@@ -61,11 +63,13 @@ class StoreTests(SynchronousTestCase):
             1 / 0  # noqa: B018
         self.assertFalse(self.store.admit_tenant("T"))
 
-    def test_lookups_remembered_are_bounded(self) -> None:
-        self.patch(module, "REMEMBERED", 3)
+    def test_ids_that_do_not_exist_fill_no_memory(self) -> None:
         for number in range(10):
             self.store.get_tenant(str(number))
-            self.assertLessEqual(len(self.store._remembered), 3)
+            self.store.get_device("T", str(number))
+            self.store.find_credentials("T", "hashed-password", str(number))
+        sizes = [len(self.store._tenants), len(self.store._devices)]
+        self.assertEqual([*sizes, len(self.store._credentials)], [0, 0, 0])
 
     def test_a_device_needs_its_tenant(self) -> None:
         self.assertRaises(
@@ -81,6 +85,29 @@ class StoreTests(SynchronousTestCase):
         ):
             data = {"type": "hashed-password", "auth-id": "a", "secrets": [secret]}
             self.assertRaises(ValueError, self.store.put_credentials, "T", "d", data)
+
+    def test_a_password_that_changes_is_seen_whoever_had_it(self) -> None:
+        self.store.put_tenant("T", {})
+        for device in ("d", "e"):
+            self.store.put_device("T", device, {})
+            data = {"type": "hashed-password", "auth-id": "a", "secrets": []}
+            self.store.put_credentials("T", device, data)
+            record = self.store.find_credentials("T", "hashed-password", "a")
+            assert record is not None
+            self.assertEqual(record.device_id, device)
+
+    def test_a_subject_is_found_however_it_is_written(self) -> None:
+        self.store.put_tenant("T", {})
+        self.store.put_device("T", "d", {})
+        data = {"type": "x509-cert", "secrets": [{"not-after": "2040-01-01T00:00:00Z"}]}
+        written = "EMAILADDRESS=d@x, CN=d, O=ACME"
+        self.store.put_credentials("T", "d", data | {"auth-id": written})
+        key = canonical("1.2.840.113549.1.9.1=#1603644078,CN=d,O=ACME")
+        record = self.store.find_credentials("T", "x509-cert", key)
+        assert record is not None
+        self.assertEqual(record.secrets[0].not_after, 2208988800.0)
+        wrong = data | {"auth-id": "no name"}
+        self.assertRaises(ValueError, self.store.put_credentials, "T", "d", wrong)
 
     def test_a_file_that_is_no_database_is_named(self) -> None:
         path = Path(self.mktemp())
@@ -103,6 +130,31 @@ class StoreTests(SynchronousTestCase):
         self.assertEqual(
             [self.store.get_device(TENANT, device) for device in DEVICES], [None] * 3
         )
+
+    def test_a_file_of_version_1_opens(self) -> None:
+        self.store.close()
+        Path(self.path).unlink()
+        db = sqlite3.connect(self.path)
+        db.executescript(
+            f"{_VERSION_1} PRAGMA user_version = 1;"
+            """INSERT INTO tenants VALUES ('T', '{"trusted-ca": {"bad": 1}}');
+            INSERT INTO devices VALUES ('T', 'd', '{"via": "gw"}');
+            INSERT INTO credentials VALUES ('T', 'x509-cert', 'cn=d, o=X', 'd',
+                '{"type": "x509-cert", "auth-id": "cn=d, o=X", "secrets": [{}]}');
+            INSERT INTO credentials VALUES ('T', 'x509-cert', 'no name', 'd',
+                '{"type": "x509-cert", "auth-id": "no name", "secrets": [{}]}');"""
+        )
+        db.close()
+        store = self.open()
+        self.assertEqual(store.get_tenant("T"), Tenant("T"))
+        device = store.get_device("T", "d")
+        assert device is not None
+        self.assertEqual(device.via, ("gw",))
+        self.assertIsNotNone(store.find_credentials("T", "x509-cert", "CN=d,O=X"))
+        versions = store.connection.execute(
+            "SELECT version, credentials_version FROM devices"
+        ).fetchone()
+        self.assertEqual(len(set(versions) - {""}), 2)
 
     def test_via_was_a_string_once(self) -> None:
         self.store.put_tenant("T", {})
@@ -137,6 +189,13 @@ class AssertionTests(SynchronousTestCase):
         self.refused(GatewayNotAuthorised, "d", "unknown")
         self.refused(GatewayNotAuthorised, "behind-off", "off")
 
+    def test_a_gateway_speaks_for_the_groups_that_it_is_in(self) -> None:
+        self.store.put_device("T", "d", {"viaGroups": ["a", "b"]})
+        self.store.put_device("T", "gw", {"memberOf": ["b", "c"]})
+        self.store.put_device("T", "other", {"memberOf": ["c"]})
+        assert_registration(self.store, "T", "d", "gw")
+        self.refused(GatewayNotAuthorised, "d", "other")
+
     def test_unknown_and_disabled_devices_are_refused(self) -> None:
         self.refused(DeviceNotRegistered, "unknown")
         self.refused(DeviceNotRegistered, "off")
@@ -156,3 +215,10 @@ class AssertionTests(SynchronousTestCase):
     def test_an_adapter_entry_without_enabled_is_enabled(self) -> None:
         self.store.put_tenant("T", {"adapters": [{"type": "hono-http"}]})
         assert_registration(self.store, "T", "d", None)
+
+    def test_today_it_is_disabled(self) -> None:
+        store = RegistryStore(":memory:", adapters_default=False)
+        self.addCleanup(store.close)
+        store.put_tenant("T", {"adapters": [{"type": "hono-http"}]})
+        self.assertRaises(TenantNotServed, assert_registration, store, "T", "d", None)
+        self.assertRaises(TenantRefused, store.admit_tenant, "T")

@@ -1,0 +1,103 @@
+"""Writes the rows of tenants, devices and credentials, in any transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from edgeproxy.portal.dn import canonical, canonical_of
+from edgeproxy.registry.anchors import subject_in
+
+X509_CERT = "x509-cert"
+
+
+def new_version() -> str:
+    """Return a resource version that no other resource has."""
+    return str(uuid.uuid4())
+
+
+def as_text(data: Any) -> str:
+    """Return *data* as it is stored."""
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+
+
+def lookup_key(kind: str, auth_id: str) -> str:
+    """Return what credentials are found by; raises `ValueError` for what is no DN."""
+    return canonical(auth_id) if kind == X509_CERT else auth_id
+
+
+def put_tenant(db: sqlite3.Connection, tenant_id: str, data: Mapping[str, Any]) -> str:
+    """Create or replace a tenant; return its new version."""
+    version = new_version()
+    db.execute(
+        "INSERT INTO tenants (tenant, data, version) VALUES (?, ?, ?)"
+        " ON CONFLICT (tenant) DO UPDATE"
+        " SET data = excluded.data, version = excluded.version",
+        (tenant_id, as_text(data), version),
+    )
+    db.execute("DELETE FROM anchors WHERE tenant = ?", (tenant_id,))
+    put_anchors(db, tenant_id, data)
+    return version
+
+
+def put_anchors(
+    db: sqlite3.Connection, tenant_id: str, data: Mapping[str, Any]
+) -> None:
+    """Have the tenant found by the subjects of the CAs that *data* trusts."""
+    found = data.get("trusted-ca") or ()
+    for anchor in [found] if isinstance(found, Mapping) else found:
+        db.execute(
+            "INSERT OR IGNORE INTO anchors (subject, tenant) VALUES (?, ?)",
+            (canonical_of(subject_in(anchor)), tenant_id),
+        )
+
+
+def put_device(
+    db: sqlite3.Connection,
+    tenant_id: str,
+    device_id: str,
+    data: Mapping[str, Any],
+    now: float,
+    user: str | None = None,
+) -> str:
+    """Create or replace a device; return its new version.
+
+    *now* is in Unix seconds; *user* is who does it.
+    """
+    version = new_version()
+    db.execute(
+        "INSERT INTO devices"
+        " (tenant, device, data, version, created, last_user, credentials_version)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (tenant, device) DO UPDATE SET data = excluded.data,"
+        " version = excluded.version, updated = excluded.created,"
+        " last_user = excluded.last_user",
+        (tenant_id, device_id, as_text(data), version, now, user, new_version()),
+    )
+    return version
+
+
+def put_credentials(
+    db: sqlite3.Connection, tenant_id: str, device_id: str, data: Mapping[str, Any]
+) -> None:
+    """Create or replace the credentials of the type and auth-id in *data*."""
+    kind, auth_id = data["type"], data["auth-id"]
+    db.execute(
+        "INSERT INTO credentials (tenant, type, auth_id, device, data)"
+        " VALUES (?, ?, ?, ?, ?) ON CONFLICT (tenant, type, auth_id)"
+        " DO UPDATE SET device = excluded.device, data = excluded.data",
+        (tenant_id, kind, lookup_key(kind, auth_id), device_id, as_text(data)),
+    )
+
+
+def mark_credentials(db: sqlite3.Connection, tenant_id: str, device_id: str) -> str:
+    """Give the device's credentials a new version, and return that."""
+    version = new_version()
+    db.execute(
+        "UPDATE devices SET credentials_version = ? WHERE tenant = ? AND device = ?",
+        (version, tenant_id, device_id),
+    )
+    return version
