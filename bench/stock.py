@@ -18,6 +18,7 @@ from twisted.web.server import NOT_DONE_YET
 from twisted.web.server import Site as StockSite
 
 from edgeproxy.http.server import Site
+from edgeproxy.http.turn import Turn
 from edgeproxy.ops.accesslog import AccessLog
 
 
@@ -76,7 +77,7 @@ def main(kind: str, port: str, *arguments: str) -> None:
     site: Any
     if kind == "ours":
         log = AccessLog(reactor)  # type: ignore[arg-type]
-        site = Site(Trivial(), reactor=reactor, access_log=log)
+        site = Site(Trivial(), reactor=reactor, access_log=log, turn=Turn(reactor))
     elif kind == "trivial":
         site = StockSite(Trivial(), logPath=f"access-{port}.log")
     else:

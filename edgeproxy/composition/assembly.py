@@ -12,6 +12,7 @@ from twisted.web.resource import Resource
 from edgeproxy.config.load import Loaded
 from edgeproxy.config.tables import Config
 from edgeproxy.http.server import Site
+from edgeproxy.http.turn import Turn
 from edgeproxy.ops.accesslog import AccessLog
 from edgeproxy.ops.startup import Listener, cannot_start
 from edgeproxy.ops.status import Status
@@ -32,6 +33,7 @@ class Assembly:
         self.closing: list[Callable[[], None]] = []
         self.status = Status(reactor, loaded.sandbox)
         self.inner, self.doors = MultiService(), MultiService()
+        self.turn = Turn(reactor)
         self.access_log = AccessLog(reactor)
         self.access_log.setServiceParent(self.inner)
 
@@ -48,6 +50,7 @@ class Assembly:
             default_content_type=None,
             parse_forms=False,
             access_log=self.access_log,
+            turn=self.turn,
             **more,
         )
 

@@ -31,7 +31,7 @@ def add_c8y_door(assembly: Assembly) -> None:
         assembly.reloads.append(("trust in Cumulocity", tls.reload))
     endpoint = client_endpoint(assembly.reactor, origin.host, port, tls)
     where = Origin("http" if origin.plain else "https", origin.host, port)
-    upstream = Pool(where, endpoint, assembly.reactor)
+    upstream = Pool(where, endpoint, assembly.reactor, turn=assembly.turn)
     assembly.closing.append(upstream.close)
     if tls is not None:
         assembly.reloads.append(("connections to Cumulocity", upstream.renew))

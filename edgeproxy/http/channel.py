@@ -35,6 +35,7 @@ class Channel(Wire):
         self._reader = RequestReader(site.limits)
         self._request: Request | None = None
         self._serving = False
+        self._arrived = b""
         self._successor: IProtocol | None = None
 
     # From the transport
@@ -44,6 +45,22 @@ class Channel(Wire):
         self.site.opened(self)
 
     def dataReceived(self, data: bytes) -> None:
+        turn = self.site.turn
+        if turn is None or self._successor is not None:
+            self._received(data)
+        elif self._arrived:
+            self._arrived += data
+        else:
+            self._arrived = data
+            turn.arrived(self)
+
+    def handle(self) -> None:
+        """Handle what has arrived in this turn."""
+        if self._arrived:
+            data, self._arrived = self._arrived, b""
+            self._received(data)
+
+    def _received(self, data: bytes) -> None:
         if self._successor is not None:
             self._successor.dataReceived(data)
             return
@@ -64,6 +81,7 @@ class Channel(Wire):
             self._pause_reading()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.handle()
         self.site.closed(self)
         self._closing = True
         if self._successor is not None:
@@ -236,6 +254,7 @@ class Channel(Wire):
 
     def detach(self, protocol: IProtocol) -> None:
         """Hand the connection to *protocol*, with what was read beyond the head."""
+        self._flush()
         self.transport.unregisterProducer()
         self._request = self.head = self.upload = None
         self.phase = BUSY

@@ -35,17 +35,35 @@ class Connection(Outlet):
         self.counted = False
         self._reading = True
         self._pumping = False
+        self._arrived = b""
         self._successor: IProtocol | None = None
 
     # From the transport
 
     def dataReceived(self, data: bytes) -> None:
+        turn = self.pool.turn
+        if turn is None or self._successor is not None:
+            self._received(data)
+        elif self._arrived:
+            self._arrived += data
+        else:
+            self._arrived = data
+            turn.arrived(self)
+
+    def handle(self) -> None:
+        """Handle what has arrived in this turn."""
+        if self._arrived:
+            data, self._arrived = self._arrived, b""
+            self._received(data)
+
+    def _received(self, data: bytes) -> None:
         if self._successor is not None:
             self._successor.dataReceived(data)
             return
         if self.exchange is None:
             # Nobody asked: an error sent on idling, or an answer too many.
             self.pool.gone(self)
+            self._flush()
             self.transport.loseConnection()
             return
         if self._error is not None:
@@ -56,6 +74,7 @@ class Connection(Outlet):
         self._pump()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.handle()
         self.pool.gone(self)
         if self._successor is not None:
             self._successor.connectionLost(reason)
@@ -191,6 +210,7 @@ class Connection(Outlet):
             self.pool.release(self)
         else:
             self.pool.gone(self)
+            self._flush()
             self.transport.loseConnection()
 
     # From the body
@@ -242,6 +262,7 @@ class Connection(Outlet):
         self.exchange = self.response = None
         self._successor = protocol
         rest = self._reader.rest()
+        self._flush()
         protocol.makeConnection(self.transport)
         if rest:
             protocol.dataReceived(rest)

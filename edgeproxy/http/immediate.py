@@ -9,12 +9,16 @@ everything else to the transport. See docs/decisions/0005-immediate-socket-write
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.tcp import Connection
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
+if TYPE_CHECKING:
+    from edgeproxy.http.turn import Turn
+
 Write = Callable[[bytes], None]
+Flush = Callable[[], None]
 
 # As much as the transport itself sends in one go (`FileDescriptor.SEND_LIMIT`).
 AT_ONCE = 128 * 1024
@@ -23,8 +27,42 @@ AT_ONCE = 128 * 1024
 _PRIVATE = ("dataBuffer", "_tempDataBuffer", "_writeDisconnected")
 
 
+def turned(transport: Any, turn: Turn | None) -> tuple[Write, Flush]:
+    """Return what to call instead of ``transport.write``, and what flushes it.
+
+    What is written while *turn* handles what has arrived is sent when all of that is
+    done, in one piece. Flushing sends it at once: before the connection is closed, say.
+    """
+    now = writer(transport)
+    if turn is None:
+        return now, _nothing
+    waiting: list[bytes] = []
+
+    def flush() -> None:
+        if waiting:
+            data = waiting[0] if len(waiting) == 1 else b"".join(waiting)
+            waiting.clear()
+            now(data)
+
+    def write(data: bytes) -> None:
+        if turn.handling:
+            if not waiting:
+                turn.outgoing.append(flush)
+            waiting.append(data)
+        else:
+            if waiting:
+                flush()
+            now(data)
+
+    return write, flush
+
+
+def _nothing() -> None:
+    """Flush what writes at once."""
+
+
 def writer(transport: Any) -> Write:
-    """Return what to call instead of ``transport.write``.
+    """Return what to call instead of ``transport.write``, to write at once.
 
     It is ``transport.write`` itself unless *transport* is a TCP connection of Twisted's
     own whose insides are as expected. TLS over such a connection is given this way of

@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 
 from edgeproxy.http.exchange import Exchange
 from edgeproxy.http.failures import RequestFailed
-from edgeproxy.http.immediate import AT_ONCE, Write, writer
+from edgeproxy.http.immediate import AT_ONCE, Flush, Write, turned
 from edgeproxy.http.reader import ResponseReader
 from edgeproxy.http.sender import Sender
 
@@ -26,6 +26,7 @@ class Outlet(Protocol):
 
     transport: Any
     _write: Write
+    _flush: Flush
 
     def __init__(self, pool: Pool) -> None:
         self.pool: Any = pool
@@ -40,7 +41,7 @@ class Outlet(Protocol):
         self._error: BaseException | None = None
 
     def connectionMade(self) -> None:
-        self._write = writer(self.transport)
+        self._write, self._flush = turned(self.transport, self.pool.turn)
         try:
             self.transport.setTcpNoDelay(True)
         except AttributeError:
@@ -61,7 +62,7 @@ class Outlet(Protocol):
                 self._write(exchange.head + body)
             else:
                 self._write(exchange.head)
-                self.transport.write(body)
+                self._write(body)
         else:
             self._sent = False
             self._write(exchange.head)
@@ -74,7 +75,7 @@ class Outlet(Protocol):
         if exchange is None or self._sent or self._sender is not None:
             return
         if isinstance(exchange.body, bytes):
-            self.transport.write(exchange.body)
+            self._write(exchange.body)
             self._sent = True
             return
         assert exchange.body is not None and exchange.length is not None

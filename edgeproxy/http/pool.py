@@ -22,6 +22,7 @@ from edgeproxy.http.limits import Limits
 from edgeproxy.http.origin import Origin
 from edgeproxy.http.poolsettings import PoolSettings
 from edgeproxy.http.response import Response
+from edgeproxy.http.turn import Turn
 
 # Seconds between two looks at all deadlines, and so the grain of time here.
 SWEEP = 1.0
@@ -45,7 +46,8 @@ class Pool:
     one to be, so that what is not needed falls idle and is closed.
 
     *generation* is counted up by `renew`; connections of an older one end with what
-    they carry.
+    they carry. With a *turn*, responses are handled together with what else has
+    arrived; without, each as it comes.
     """
 
     def __init__(
@@ -55,11 +57,13 @@ class Pool:
         reactor: IReactorTime,
         settings: PoolSettings | None = None,
         limits: Limits | None = None,
+        turn: Turn | None = None,
     ) -> None:
         self.origin = origin
         self.authority = origin.authority
         self.settings = settings or PoolSettings()
         self.limits = limits or Limits()
+        self.turn = turn
         self.patience = self.settings.patience
         self.generation = 0
         self.now = 0.0

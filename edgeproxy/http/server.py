@@ -17,6 +17,7 @@ from edgeproxy.http.channel import Channel
 from edgeproxy.http.compose import http_date
 from edgeproxy.http.limits import Limits
 from edgeproxy.http.request import Request
+from edgeproxy.http.turn import Turn
 from edgeproxy.http.wire import BODY, CLOSING, HEAD, IDLE, STALLED
 
 _log = Logger()
@@ -50,7 +51,8 @@ class Site(server.Site):
     *parse_forms*: whether the fields of posted forms are in ``request.args``.
     *access_log* is called with each request that was answered. *wall* tells the time
     of day, for Date; deadlines count the reactor's time in sweeps, so that setting the
-    clock ends no connection.
+    clock ends no connection. With a *turn*, requests are handled together with what
+    else has arrived; without, each as it comes.
 
     *requests*, *refused* (what was not HTTP, or too big, or too slow) and
     *turned_away* (connections) only grow; *open_connections* is of now.
@@ -73,6 +75,7 @@ class Site(server.Site):
         parse_forms: bool = True,
         access_log: Callable[[Request], None] | None = None,
         wall: Callable[[], float] = time.time,
+        turn: Turn | None = None,
     ) -> None:
         super().__init__(resource, requestFactory, reactor=reactor)
         self.reactor = reactor
@@ -83,6 +86,7 @@ class Site(server.Site):
         self.parse_forms = parse_forms
         self.access_log = access_log
         self.wall = wall
+        self.turn = turn
         self.now = 0.0
         self.date = b""
         self.draining = False

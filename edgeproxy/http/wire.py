@@ -14,7 +14,7 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
-from edgeproxy.http.immediate import Write, writer
+from edgeproxy.http.immediate import Flush, Write, turned
 from edgeproxy.http.lazy import lazy
 from edgeproxy.http.pull import PullAdapter
 
@@ -40,6 +40,7 @@ class Wire(Protocol):
 
     transport: Any
     write: Write
+    _flush: Flush
 
     def __init__(self, site: Site) -> None:
         self.site = self.factory = site
@@ -52,7 +53,7 @@ class Wire(Protocol):
 
     def connectionMade(self) -> None:
         # An attribute rather than a method: it is called for every response.
-        self.write = writer(self.transport)
+        self.write, self._flush = turned(self.transport, self.site.turn)
         try:
             self.transport.setTcpNoDelay(True)
         except AttributeError:
@@ -143,6 +144,7 @@ class Wire(Protocol):
         """
         self._closing = True
         self.phase, self.since = CLOSING, self.site.now
+        self._flush()
         self.transport.unregisterProducer()
         half_close = getattr(self.transport, "loseWriteConnection", None)
         if linger and half_close is not None:
