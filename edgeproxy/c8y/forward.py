@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -13,13 +14,16 @@ from twisted.web.iweb import IBodyProducer
 
 from edgeproxy.c8y.credential import CredentialUnavailable, IDeviceCredential
 from edgeproxy.http.collect import collect
+from edgeproxy.http.compose import response_start
 from edgeproxy.http.errors import ProtocolError
 from edgeproxy.http.failures import RequestFailed
 from edgeproxy.http.fields import HOP_BY_HOP, end_to_end
 from edgeproxy.http.head import Fields
 from edgeproxy.http.pool import Pool
+from edgeproxy.http.prepared import Prepared, field_line
 from edgeproxy.http.relay import RequestRelay, ResponseRelay
 from edgeproxy.http.response import Response
+from edgeproxy.http.responsehead import ResponseHead
 from edgeproxy.metrics import counters
 
 BAD_GATEWAY = b"Error communicating with Cumulocity"  # seed 000, possible errors
@@ -34,8 +38,25 @@ SILENCE = 900.0
 _NOT_RETURNED = HOP_BY_HOP | {b"content-length"}
 
 
+@lru_cache(maxsize=2)
+def _authorization_line(value: bytes) -> bytes:
+    """Return the field of the device's credential, which is the same for hours."""
+    return field_line(b"Authorization", value)
+
+
+def _returned(head: ResponseHead) -> tuple[bytes | None, Fields]:
+    """Return the fields that the client gets, and the start of its response's head.
+
+    That is None where the head cannot be used as it is: without a Date.
+    """
+    fields = end_to_end(head, _NOT_RETURNED)
+    if b"date" not in head.index:
+        return None, fields
+    return response_start(head.status, head.reason, fields), fields
+
+
 class Forward:
-    """Sends *request* as *target* with *fields* to *upstream*, and answers it.
+    """Sends *request* as *prepared* to *upstream*, and answers it.
 
     With a *credential* the request is the device's: its authorization is added, and
     after a 401 a fresher one is tried once. Without, it authenticates itself, and
@@ -49,14 +70,12 @@ class Forward:
         upstream: Pool,
         credential: IDeviceCredential | None,
         request: Any,
-        target: bytes,
-        fields: Fields,
+        prepared: Prepared,
     ) -> None:
         self._upstream = upstream
         self._credential = credential
         self._request = request
-        self._target = target
-        self._fields = fields
+        self._prepared = prepared
         self._body: bytes | IBodyProducer | None = None
         self._replayable = True
         self._authorization: bytes | None = None
@@ -68,6 +87,11 @@ class Forward:
     def start(self) -> None:
         """Go."""
         self._request.on_lost = self._client_left
+        whole = self._request.take_whole()
+        if whole is not None:
+            self._body = whole or None
+            self._authorize()
+            return
         body = self._request.body
         if body.complete:
             self._body = body.take() or None
@@ -103,17 +127,16 @@ class Forward:
             self._wait(self._credential.fetch(), self._send)
 
     def _send(self, authorization: bytes | None) -> None:
-        fields = self._fields
+        extra = b""
         if authorization is not None:
             self._authorization = authorization
-            fields = [*fields, (b"Authorization", authorization)]
+            extra = _authorization_line(authorization)
         self._cancel = None
         exchange = self._upstream.send(
-            self._request.method,
-            self._target,
-            fields,
+            self._prepared,
             self._body,
             self,
+            extra=extra,
             head_timeout=SILENCE,
             silence=SILENCE,
         )
@@ -143,20 +166,22 @@ class Forward:
 
     def _relay(self, response: Response) -> None:
         request = self._request
-        counters.C8Y_RESPONSES[response.status].inc()
-        fields = end_to_end(response.head, _NOT_RETURNED)
+        head = response.head
+        counters.C8Y_RESPONSES[head.status] += 1
+        if head.follows is None:
+            head.follows = self.__class__, _returned(head)
+        start, fields = head.follows[1]
         body = response.take()
-        if request.method == b"HEAD" or response.status in (204, 304):
-            request.start(
-                response.status, response.reason, fields, response.head.announced
-            )
+        if request.method == b"HEAD" or head.status in (204, 304):
+            request.start(head.status, head.reason, fields, head.announced)
             request.finish()
-        elif body is not None:
-            request.respond(response.status, response.reason, fields, body)
-        else:
-            length = response.length
-            request.start(response.status, response.reason, fields, length)
+        elif body is None:
+            request.start(head.status, head.reason, fields, response.length)
             ResponseRelay(request, response.body)
+        elif start is not None:
+            request.respond_known(head.status, head.reason, start, fields, body)
+        else:
+            request.respond(head.status, head.reason, fields, body)
 
     def failed(self, failure: Any) -> None:
         """Tell the client that there is no response, if it is still there."""

@@ -137,7 +137,7 @@ class Publication:
     def _answer(self, status: Status) -> None:
         request = self._request
         endpoint = ENDPOINTS.get(request.path[1:].partition(b"/")[0], "other")
-        counters.HONO_RESPONSES[endpoint, status.code].inc()
+        counters.HONO_RESPONSES[endpoint, status.code] += 1
         if self._gone:
             return
         fields: Fields = []

@@ -32,7 +32,7 @@ class Channel(Wire):
         self.head: RequestHead | None = None
         self.upload: Upload | None = None
         self.whole: bytes | None = None
-        self._reader = RequestReader(site.limits)
+        self._reader = RequestReader(site.limits, site.heads)
         self._request: Request | None = None
         self._serving = False
         self._arrived = b""

@@ -79,6 +79,12 @@ def response_head(
     return head
 
 
+def response_start(status: int, reason: bytes, fields: Fields) -> bytes:
+    """Return the head of a response but for its framing and the empty line."""
+    assert any(name.lower() == b"date" for name, _ in fields)
+    return response_head(status, reason, fields, b"")[:-2]
+
+
 def _status_line(status: int, reason: bytes | None) -> bytes:
     phrase = RESPONSES.get(status, b"") if reason is None else reason
     if not FIELD_TEXT.fullmatch(phrase):

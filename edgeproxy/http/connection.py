@@ -70,8 +70,16 @@ class Connection(Outlet):
             return
         self.since = self.pool.now
         self._silent = False
-        self._reader.feed(data)
-        self._pump()
+        reader = self._reader
+        reader.feed(data)
+        if self._sent and (answer := reader.answer()) is not None:
+            # A small response of which nothing is new but the body.
+            exchange = self.exchange
+            self.response = response = Response(*answer, self)
+            self._finished()
+            exchange.respond(response)
+        else:
+            self._pump()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.handle()

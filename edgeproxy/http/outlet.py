@@ -33,7 +33,7 @@ class Outlet(Protocol):
         self.generation = pool.generation
         self.exchange: Exchange | None = None
         self.since = self.started = pool.now
-        self._reader = ResponseReader(pool.limits)
+        self._reader = ResponseReader(pool.limits, pool.heads)
         self._sender: Sender | None = None
         self._sent = True
         self._silent = True

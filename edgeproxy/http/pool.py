@@ -15,28 +15,20 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IBodyProducer
 
 from edgeproxy.http.connection import Connection
-from edgeproxy.http.exchange import Caller, Exchange
+from edgeproxy.http.exchange import Caller, Exchange, Waiting
 from edgeproxy.http.failures import ConnectionFailed, Overloaded, TimedOut
 from edgeproxy.http.head import Fields
 from edgeproxy.http.limits import Limits
+from edgeproxy.http.memo import HeadMemo
 from edgeproxy.http.origin import Origin
 from edgeproxy.http.poolsettings import PoolSettings
+from edgeproxy.http.prepared import Prepared
 from edgeproxy.http.response import Response
+from edgeproxy.http.responsehead import ResponseHead
 from edgeproxy.http.turn import Turn
 
 # Seconds between two looks at all deadlines, and so the grain of time here.
 SWEEP = 1.0
-
-
-class _Waiting:
-    """A caller that is a Deferred."""
-
-    exchange: Exchange
-
-    def __init__(self) -> None:
-        self.done: Deferred[Response] = Deferred(lambda done: self.exchange.cancel())
-        self.responded = self.done.callback
-        self.failed = self.done.errback
 
 
 class Pool:
@@ -64,6 +56,7 @@ class Pool:
         self.settings = settings or PoolSettings()
         self.limits = limits or Limits()
         self.turn = turn
+        self.heads: HeadMemo[ResponseHead] = HeadMemo()
         self.patience = self.settings.patience
         self.generation = 0
         self.now = 0.0
@@ -100,42 +93,36 @@ class Pool:
         Fails with `RequestFailed` or `ProtocolError`. Cancelling aborts. Raises
         ValueError for what cannot be written.
         """
-        waiting = _Waiting()
+        waiting = Waiting()
+        prepared = Prepared(self.authority, method, target, fields)
         waiting.exchange = self.send(
-            method,
-            target,
-            fields,
-            body,
-            waiting,
-            head_timeout=head_timeout,
-            silence=silence,
+            prepared, body, waiting, head_timeout=head_timeout, silence=silence
         )
         return waiting.done
 
     def send(
         self,
-        method: bytes,
-        target: bytes,
-        fields: Fields,
+        prepared: Prepared,
         body: bytes | IBodyProducer | None,
         caller: Caller,
         *,
+        extra: bytes = b"",
         head_timeout: float | None = None,
         silence: float | None = None,
     ) -> Exchange:
         """Send a request as `request` does, for a *caller* that needs no Deferred.
 
         The caller may be called before this returns. The result's `cancel` aborts.
+        *extra* are lines for the head's end (`prepared.field_line`).
         """
         exchange = Exchange(
             self,
-            method,
-            target,
-            fields,
+            prepared,
             body,
+            caller,
             self.settings.head if head_timeout is None else head_timeout,
             self.settings.silence if silence is None else silence,
-            caller,
+            extra,
         )
         if self._idle:
             self._carry(self._idle.pop(), exchange)

@@ -14,6 +14,7 @@ from edgeproxy.http.chunked import ChunkedDecoder
 from edgeproxy.http.errors import ProtocolError
 from edgeproxy.http.head import CHUNKED, UNTIL_CLOSE, Fields
 from edgeproxy.http.limits import Limits
+from edgeproxy.http.memo import HeadMemo
 from edgeproxy.http.requesthead import RequestHead, parse_request_head, request_check
 from edgeproxy.http.responsehead import (
     ResponseHead,
@@ -31,6 +32,9 @@ class End:
 
 END: Final = End()
 Event = RequestHead | ResponseHead | bytes | End
+
+# What follows the head of a response to these differs from what it says.
+_HEAD_DIFFERS: Final = (b"HEAD", b"CONNECT")
 
 _HEAD: Final = 0
 _BODY: Final = 1
@@ -155,31 +159,44 @@ class MessageReader:
 class RequestReader(MessageReader):
     """Reads what a client sends."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(
+        self, limits: Limits, memo: HeadMemo[RequestHead] | None = None
+    ) -> None:
         super().__init__(limits)
         self._check = request_check(limits)
         self._skipped = False
+        self._memo = memo
 
     def head(self) -> RequestHead | None:
         """Return the next head as `next` does, which must be what comes next."""
         return self._head() if self._at < len(self._buffer) else None
 
     def _head(self) -> RequestHead | None:
-        buffer = self._buffer
+        buffer, at, memo = self._buffer, self._at, self._memo
+        if memo is not None:
+            end = buffer.find(b"\r\n\r\n", at) + 4
+            if end > 3 and (known := memo.find(buffer[at:end])) is not None:
+                return self._begin(known, end)
         # RFC 9112 section 2.2: one empty line before a request line is ignored, since
         # old clients send one after a body.
-        if buffer[self._at] == 0x0D and not self._skipped:
-            crlf = buffer[self._at : self._at + 2]
+        if buffer[at] == 0x0D and not self._skipped:
+            crlf = buffer[at : at + 2]
             if crlf == b"\r":
                 return None
             if crlf == b"\r\n":
                 self._skipped = True
                 self._at += 2
                 return self._head() if self._at < len(buffer) else None
-        parsed = parse_request_head(buffer, self._at, self._limits, self._check)
+        parsed = parse_request_head(buffer, at, self._limits, self._check)
         if parsed is None:
             return None
-        head, self._at = parsed
+        head, end = parsed
+        if memo is not None:
+            memo.keep(buffer[at:end], head)
+        return self._begin(head, end)
+
+    def _begin(self, head: RequestHead, end: int) -> RequestHead:
+        self._at = end
         if self._check.begun:
             self._check.reset()
         self._skipped = False
@@ -200,18 +217,42 @@ class ResponseReader(MessageReader):
 
     status = 502
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(
+        self, limits: Limits, memo: HeadMemo[ResponseHead] | None = None
+    ) -> None:
         super().__init__(limits)
         self._check = response_check(limits)
+        self._memo = memo
         self.method = b"GET"
 
+    def answer(self) -> tuple[ResponseHead, bytes] | None:
+        """Return a final response whose head is known and whose body is here.
+
+        None where that is not all that is here: nothing has changed then.
+        """
+        buffer, memo = self._buffer, self._memo
+        if memo is None or self._at or self._state != _HEAD:
+            return None
+        if self.method in _HEAD_DIFFERS:
+            return None
+        end = buffer.find(b"\r\n\r\n") + 4
+        head = memo.find(buffer[:end]) if end > 3 else None
+        if head is None or head.length != len(buffer) - end or head.status < 200:
+            return None
+        if self._check.begun:
+            self._check.reset()
+        self._buffer = b""
+        self.trailers = []
+        return head, buffer[end:]
+
     def _head(self) -> ResponseHead | None:
-        parsed = parse_response_head(
-            self._buffer, self._at, self._limits, self._check, self.method
-        )
+        buffer, at = self._buffer, self._at
+        parsed = parse_response_head(buffer, at, self._limits, self._check, self.method)
         if parsed is None:
             return None
         head, self._at = parsed
+        if self._memo is not None and self.method not in _HEAD_DIFFERS:
+            self._memo.keep(buffer[at : self._at], head)
         if self._check.begun:
             self._check.reset()
         if head.status >= 200:

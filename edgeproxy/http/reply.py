@@ -160,6 +160,34 @@ class Reply(Outgoing):
         fields = [*fields, (b"Content-Length", b"%d" % len(body))]
         self._send_whole(status, reason, fields, body)
 
+    def respond_known(
+        self, status: int, reason: bytes, start: bytes, fields: Fields, body: bytes
+    ) -> None:
+        """Send the whole response, as `respond` does, from a head made before.
+
+        *start* is what `compose.response_start` returned for *status*, *reason* and
+        *fields*, among which there is a Date.
+        """
+        if self._disconnected:
+            return
+        channel = self.channel
+        if (
+            self.method == b"HEAD"
+            or status in NO_BODY
+            or self.startedWriting
+            or not self.head.minor
+            or channel.must_close
+        ):
+            self.respond(status, reason, fields, body)
+            return
+        self.code = status
+        self.code_message = reason
+        self.startedWriting = self.finished = 1
+        self.sentLength = length = len(body)
+        channel.write(b"%bContent-Length: %d\r\n\r\n%b" % (start, length, body))
+        channel.requestDone(self, False)
+        self._release()
+
     def _send_whole(
         self, status: int, reason: bytes | None, fields: Fields, body: bytes
     ) -> None:

@@ -58,11 +58,9 @@ class Request(Reply):
         assert head is not None
         self.head = head
         self.method = head.method
-        self.uri = uri = head.uri
-        self.path = uri.partition(b"?")[0] if b"?" in uri else uri
+        self.uri = head.uri
+        self.path = head.path
         self.site = channel.site
-        self._fields: dict[bytes, bytes] = {}
-        self.prepath: list[bytes] = []
         self._whole = channel.whole or b""
 
     # What was asked, computed when it is asked for
@@ -73,6 +71,18 @@ class Request(Reply):
     @lazy
     def _adapterCache(self) -> dict[Any, Any]:
         return {}
+
+    @lazy
+    def _fields(self) -> dict[bytes, bytes]:
+        return {}
+
+    @lazy
+    def prepath(self) -> list[bytes]:
+        return []
+
+    @lazy
+    def sitepath(self) -> list[bytes]:
+        return []
 
     @lazy
     def notifications(self) -> list[Deferred[None]]:
@@ -93,6 +103,21 @@ class Request(Reply):
     @lazy
     def host(self) -> IAddress:
         return self._channel.getHost()
+
+    @property
+    def peer_host(self) -> str:
+        """The client's IP address, for logs."""
+        return self._channel.peer_host
+
+    def take_whole(self) -> bytes | None:
+        """Return the body if all of it came with the head; None: ask *body* for it.
+
+        It is `Body.take` without the object, and like that gives it away once.
+        """
+        if self._channel.upload is not None or "body" in self.__dict__:
+            return None
+        whole, self._whole = self._whole, b""
+        return whole
 
     @lazy
     def body(self) -> Body:
@@ -154,8 +179,7 @@ class Request(Reply):
 
     def process(self) -> None:
         """Find the resource; render it now if the body is here or it streams."""
-        path = self.path
-        if path == b"*":
+        if self.path == b"*":
             self._handleStar()
             return
         upload = self._channel.upload

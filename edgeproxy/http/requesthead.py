@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from edgeproxy.http.errors import ProtocolError
 from edgeproxy.http.grammar import (
     ABSOLUTE_FORM,
@@ -41,17 +43,24 @@ class RequestHead:
     read two different hosts out of one request.
 
     *fields* are in wire order with their case; *index* has the last value of each name
-    in lower case. *length* is in bytes, or CHUNKED. *minor* is 0 or 1.
+    in lower case. *length* is in bytes, or CHUNKED. *minor* is 0 or 1. *path* is the
+    *uri* without its query, *summary* the method and path as text, for logs.
+
+    Nothing of it is ever changed, since requests may share it (`memo.HeadMemo`).
+    *follows* is for what somebody has concluded from it: (who, conclusion), or None.
     """
 
     __slots__ = (
         "expect_continue",
         "fields",
+        "follows",
         "index",
         "keep_alive",
         "length",
         "method",
         "minor",
+        "path",
+        "summary",
         "target",
         "uri",
     )
@@ -74,6 +83,10 @@ class RequestHead:
             self._other_form()
         elif method == b"CONNECT":
             raise ProtocolError(400, "9112 3.2.3", "CONNECT without an authority")
+        uri = self.uri
+        self.path = uri.partition(b"?")[0] if b"?" in uri else uri
+        self.summary = f"{method.decode()} {self.path.decode()}"
+        self.follows: tuple[object, Any] | None = None
         self.expect_continue = False
         if b"content-length" in index or b"transfer-encoding" in index:
             self.length = body_length(fields, index, 400) or 0

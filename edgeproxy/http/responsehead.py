@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from edgeproxy.http.errors import ProtocolError
 from edgeproxy.http.grammar import FIELD_TEXT, HTTP_VERSION, STATUS_LINE
 from edgeproxy.http.head import (
@@ -26,11 +28,14 @@ class ResponseHead:
     follows (RFC 9112 section 6.3). *length* is in bytes, CHUNKED or UNTIL_CLOSE;
     *announced* is the Content-Length even where no body follows, as after HEAD; None
     without one.
+
+    Nothing of it is ever changed, and *follows* is as in `requesthead.RequestHead`.
     """
 
     __slots__ = (
         "announced",
         "fields",
+        "follows",
         "index",
         "keep_alive",
         "length",
@@ -42,6 +47,7 @@ class ResponseHead:
     def __init__(
         self, method: bytes, minor: int, status: int, reason: bytes, fields: Fields
     ) -> None:
+        self.follows: tuple[object, Any] | None = None
         self.minor = minor
         self.status = status
         self.reason = reason

@@ -16,7 +16,9 @@ from twisted.web.resource import IResource, getChildForRequest
 from edgeproxy.http.channel import Channel
 from edgeproxy.http.compose import http_date
 from edgeproxy.http.limits import Limits
+from edgeproxy.http.memo import HeadMemo
 from edgeproxy.http.request import Request
+from edgeproxy.http.requesthead import RequestHead
 from edgeproxy.http.turn import Turn
 from edgeproxy.http.wire import BODY, CLOSING, HEAD, IDLE, STALLED
 
@@ -87,6 +89,7 @@ class Site(server.Site):
         self.access_log = access_log
         self.wall = wall
         self.turn = turn
+        self.heads: HeadMemo[RequestHead] = HeadMemo()
         self.now = 0.0
         self.date = b""
         self.draining = False
@@ -121,9 +124,9 @@ class Site(server.Site):
         return [b"http/1.1"]
 
     def getResourceFor(self, request: Any) -> Any:
-        request.sitepath = request.prepath[:]
         if self.resource.isLeaf:
             return self.resource
+        request.sitepath = request.prepath[:]
         return getChildForRequest(self.resource, request)
 
     def log(self, request: Any) -> None:

@@ -90,6 +90,11 @@ class Wire(Protocol):
         """The peer's address, made once per connection."""
         return self.transport.getPeer()
 
+    @lazy
+    def peer_host(self) -> str:
+        """The peer's IP address as text; "-" where it has none."""
+        return getattr(self.peer, "host", "-")
+
     def getPeer(self) -> IAddress:
         return self.peer
 

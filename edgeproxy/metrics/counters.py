@@ -2,53 +2,75 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.core import CounterMetricFamily
 
 # Our own registry: tests and embedders may have one of their own.
 REGISTRY = CollectorRegistry()
 
 
-class Children(dict[Any, Any]):
-    """The children of *counter* by their labels: one value, or a tuple of them.
+class Tally(dict[Any, int]):
+    """A counter by labels: one value, or a tuple of them; ``tally[labels] += 1``.
 
-    Looking one up takes a tenth of what ``labels()`` does. *most* bounds how many
-    there are: labels may come from requests, and what is beyond counts as ``other``.
+    That takes a tenth of what the library's counters do, which take a lock. *most*
+    bounds how many there are: labels may come from requests, and what is beyond counts
+    as ``other``.
     """
 
-    def __init__(self, counter: Counter, most: int = 200) -> None:
+    def __init__(
+        self,
+        name: str,
+        help: str,
+        labels: Sequence[str],
+        registry: CollectorRegistry = REGISTRY,
+        most: int = 200,
+    ) -> None:
         super().__init__()
-        self._counter, self._most = counter, most
+        self._family = name, help, labels
+        self._most = most
+        registry.register(self)  # type: ignore[arg-type]
 
-    def __missing__(self, labels: Any) -> Any:
-        values = labels if isinstance(labels, tuple) else (labels,)
-        if len(self) >= self._most:
-            return self._counter.labels(*("other" for _ in values))
-        child = self[labels] = self._counter.labels(*map(str, values))
-        return child
+    __hash__ = object.__hash__  # type: ignore[assignment]  # registries keep a dict
+
+    def __missing__(self, labels: Any) -> int:
+        return 0
+
+    def __setitem__(self, labels: Any, count: int) -> None:
+        if len(self) >= self._most and labels not in self:
+            # A count that begins is 1: that is what there is to be added.
+            labels = tuple("other" for _ in self._family[2])
+            count += self.get(labels, 0)
+        super().__setitem__(labels, count)
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield the counts to whoever exports the registry."""
+        name, help, labels = self._family
+        family = CounterMetricFamily(name, help, labels=labels)
+        for values, count in list(self.items()):
+            each = values if isinstance(values, tuple) else (values,)
+            family.add_metric([str(value) for value in each], count)
+        yield family
 
 
-_C8Y_RESPONSES = Counter(
+C8Y_RESPONSES = Tally(
     "edgeproxy_c8y_responses",
     "Responses of Cumulocity that were passed on, by status.",
     ["status"],
-    registry=REGISTRY,
 )
-C8Y_RESPONSES = Children(_C8Y_RESPONSES)
 C8Y_FAILURES = Counter(
     "edgeproxy_c8y_failures",
     "Requests answered 502, by cause (credential, upstream).",
     ["cause"],
     registry=REGISTRY,
 )
-_HONO_RESPONSES = Counter(
+HONO_RESPONSES = Tally(
     "edgeproxy_hono_responses",
     "Responses of the Hono door, by endpoint and status.",
     ["endpoint", "status"],
-    registry=REGISTRY,
 )
-HONO_RESPONSES = Children(_HONO_RESPONSES)
 EVENTS_WAITING = Gauge(
     "edgeproxy_events_waiting",
     "Events on disk that no consumer has accepted yet.",

@@ -37,8 +37,8 @@ class AccessLog(Service):
     def __call__(self, request: Any) -> None:
         """Take note of an answered *request*."""
         self._lines.append(
-            f"{request.client.host} {request.method.decode()} "
-            f"{request.path.decode('latin-1')} {request.code} {request.sentLength}"
+            f"{request.peer_host} {request.head.summary}"
+            f" {request.code} {request.sentLength}"
         )
         if len(self._lines) >= MOST:
             self._flush()

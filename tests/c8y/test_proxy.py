@@ -19,6 +19,7 @@ from edgeproxy.c8y.proxy import ProxyResource
 from edgeproxy.http.body import Body, NoSource
 from edgeproxy.http.errors import ProtocolError
 from edgeproxy.http.failures import ConnectionFailed
+from edgeproxy.http.prepared import Prepared
 from edgeproxy.http.response import Response
 from edgeproxy.http.responsehead import ResponseHead
 from tests.fakes.site import Answer
@@ -60,15 +61,28 @@ class Sent:
 class Upstream:
     """A pool that keeps requests and gives *answers*, the last one for ever."""
 
+    authority = b"t.example.com"
+
     def __init__(self) -> None:
         self.sent: list[Sent] = []
         self.answers: list[Any] = [response()]
 
-    def send(self, *request: Any, **deadlines: float) -> Exchange:
-        self.sent.append(Sent(*request[:-1]))
+    def send(
+        self,
+        prepared: Prepared,
+        body: Any,
+        caller: Any,
+        *,
+        extra: bytes,
+        **deadlines: float,
+    ) -> Exchange:
+        line, *fields = (prepared.start + extra).split(b"\r\n")[:-1]
+        method, target, _ = line.split(b" ")
+        headers = [(n, v) for n, _, v in (field.partition(b": ") for field in fields)]
+        self.sent.append(Sent(method, target, headers, body))
         self.assert_patient(deadlines)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return Exchange(request[-1], answer)
+        return Exchange(caller, answer)
 
     def assert_patient(self, deadlines: dict[str, float]) -> None:
         """A long poll may be silent for a quarter of an hour."""

@@ -12,6 +12,7 @@ from edgeproxy.http import grammar
 from edgeproxy.http.errors import ProtocolError
 from edgeproxy.http.head import CHUNKED, HeadCheck
 from edgeproxy.http.limits import Limits
+from edgeproxy.http.memo import HeadMemo
 from edgeproxy.http.reader import End, MessageReader, RequestReader, ResponseReader
 from edgeproxy.http.requesthead import RequestHead, parse_request_head, request_check
 from edgeproxy.http.responsehead import ResponseHead
@@ -96,6 +97,52 @@ def split(raw: bytes, cuts: list[int]) -> list[bytes]:
 
 
 class CoreProperties(SynchronousTestCase):
+    @quick
+    @given(
+        st.lists(st.sampled_from([row.raw for row in requests_table.ROWS]), max_size=4),
+        st.lists(st.integers(0, 600), max_size=6),
+    )
+    def test_requests_that_are_known_read_as_new_ones_do(
+        self, raws: list[bytes], cuts: list[int]
+    ) -> None:
+        raw = b"".join(raws)
+        new = events(RequestReader(SMALL), [raw])
+        memo: HeadMemo[RequestHead] = HeadMemo()
+        for _ in range(2):
+            self.assertEqual(events(RequestReader(SMALL, memo), [raw]), new)
+        pieces = split(raw, cuts)
+        self.assertEqual(events(RequestReader(SMALL, memo), pieces), new)
+
+    @quick
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from([row.raw for row in responses_table.ROWS]),
+                st.sampled_from([b"GET", b"HEAD", b"POST", b"CONNECT"]),
+            ),
+            max_size=4,
+        )
+    )
+    def test_responses_that_are_known_read_as_new_ones_do(
+        self, answers: list[tuple[bytes, bytes]]
+    ) -> None:
+        memo: HeadMemo[ResponseHead] = HeadMemo()
+        for _ in range(2):
+            for raw, method in answers:
+                new, known = ResponseReader(SMALL), ResponseReader(SMALL, memo)
+                new.method = known.method = method
+                expected = events(new, [raw])
+                self.assertEqual(events(known, [raw]), expected)
+                at_once = ResponseReader(SMALL, memo)
+                at_once.method = method
+                at_once.feed(raw)
+                answer = at_once.answer()
+                if answer is not None:
+                    head, body = answer
+                    told = [describe(head), *([body] if body else []), ("end", [])]
+                    self.assertEqual(told, expected)
+                    self.assertTrue(at_once.between)
+
     @quick
     @given(streams, st.lists(st.integers(0, 600), max_size=12))
     def test_any_split_of_requests_gives_the_same_events(

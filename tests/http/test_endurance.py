@@ -12,7 +12,6 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
-from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
@@ -21,42 +20,12 @@ from edgeproxy.http.interfaces import IBodyReceiver, IStreamingResource
 from edgeproxy.http.origin import Origin
 from edgeproxy.http.pool import Pool
 from edgeproxy.http.poolsettings import PoolSettings
+from edgeproxy.http.prepared import Prepared
+from edgeproxy.http.relay import RequestRelay
 from edgeproxy.http.server import Site
+from edgeproxy.http.turn import Turn
 
 MEGABYTE = 1 << 20
-
-
-@implementer(IBodyProducer, IBodyReceiver)
-class Upload:
-    """A request's body as the body of another request."""
-
-    def __init__(self, body: Any) -> None:
-        self._body = body
-        self.length = UNKNOWN_LENGTH if body.length is None else body.length
-
-    def startProducing(self, consumer: Any) -> Deferred[None]:
-        self._consumer = consumer
-        self._done: Deferred[None] = Deferred()
-        self._body.deliver(self)
-        return self._done
-
-    def pauseProducing(self) -> None:
-        self._body.pauseProducing()
-
-    def resumeProducing(self) -> None:
-        self._body.resumeProducing()
-
-    def stopProducing(self) -> None:
-        self._body.stopProducing()
-
-    def dataReceived(self, data: bytes) -> None:
-        self._consumer.write(data)
-
-    def ended(self) -> None:
-        self._done.callback(None)
-
-    def failed(self, reason: Failure) -> None:
-        self._done.errback(reason)
 
 
 @implementer(IStreamingResource)
@@ -76,7 +45,7 @@ class Forward(Resource):
         if request.head.length:
             body = request.body.take()
             if body is None:
-                body = Upload(request.body)
+                body = RequestRelay(request.body)
         self.open += 1
         Relay(self, request, body)
         return NOT_DONE_YET
@@ -89,7 +58,9 @@ class Relay:
         self.response: Any = None
         self.gone = False
         request.notifyFinish().addBoth(self.over)
-        self.exchange = resource.pool.send(request.method, request.uri, [], body, self)
+        pool = resource.pool
+        prepared = Prepared(pool.authority, request.method, request.uri, [])
+        self.exchange = pool.send(prepared, body, self)
 
     def over(self, result: object) -> None:
         self.resource.open -= 1
@@ -230,9 +201,11 @@ class EnduranceCase(TestCase):
         back = reactor.listenTCP(0, self.back, 500, "127.0.0.1")
         origin = Origin("http", "127.0.0.1", back.getHost().port)
         endpoint = TCP4ClientEndpoint(reactor, origin.host, origin.port)
-        self.pool = Pool(origin, endpoint, reactor, PoolSettings(connections=32))
+        turn: Any = Turn(reactor)  # type: ignore[arg-type]
+        few = PoolSettings(connections=32)
+        self.pool = Pool(origin, endpoint, reactor, few, turn=turn)
         self.forward = Forward(self.pool)
-        self.front = Site(self.forward, reactor=reactor)
+        self.front = Site(self.forward, reactor=reactor, turn=turn)
         front = reactor.listenTCP(0, self.front, 500, "127.0.0.1")
         self.port = front.getHost().port
         self.addCleanup(front.stopListening)

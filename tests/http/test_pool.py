@@ -26,9 +26,10 @@ from edgeproxy.http.origin import Origin
 from edgeproxy.http.pool import Pool
 from edgeproxy.http.poolsettings import PoolSettings
 from edgeproxy.http.sender import Sender
+from edgeproxy.http.turn import Turn
 from tests.http import responses_table
 from tests.http.test_server import Receiver
-from tests.http.wires import Upstream
+from tests.http.wires import Upstream, in_turns
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -58,6 +59,8 @@ class Parts:
 
 
 class PoolCase(SynchronousTestCase):
+    turned = False
+
     def setUp(self) -> None:
         self.clock = Clock()
         self.upstream = Upstream()
@@ -70,6 +73,7 @@ class PoolCase(SynchronousTestCase):
             self.upstream,
             self.clock,
             PoolSettings(**settings),
+            turn=Turn(self.clock) if self.turned else None,
         )
         return self.pool
 
@@ -634,3 +638,6 @@ class EndingTests(PoolCase):
         self.upstream.lose()
         self.failureResultOf(first, RequestFailed)
         self.failureResultOf(second, RequestFailed)
+
+
+in_turns(globals(), PoolCase)

@@ -20,8 +20,9 @@ from zope.interface.verify import verifyObject
 from edgeproxy.http.body import Body
 from edgeproxy.http.interfaces import IBodyReceiver, IStreamingResource
 from edgeproxy.http.server import Deadlines, Site
+from edgeproxy.http.turn import Turn
 from edgeproxy.http.wire import READ_AHEAD
-from tests.http.wires import connect
+from tests.http.wires import connect, in_turns
 
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 LOST = Failure(ConnectionLost())
@@ -71,6 +72,8 @@ class Receiver:
 
 
 class ServerCase(SynchronousTestCase):
+    turned = False
+
     def serve(self, page: Resource, **options: Any) -> tuple[Any, Any]:
         self.clock = Clock()
         self.logged: list[tuple[bytes, int]] = []
@@ -78,7 +81,8 @@ class ServerCase(SynchronousTestCase):
             "access_log",
             lambda request: self.logged.append((request.uri, request.code)),
         )
-        self.site = Site(page, reactor=self.clock, **options)
+        turn = Turn(self.clock) if self.turned else None
+        self.site = Site(page, reactor=self.clock, turn=turn, **options)
         return connect(self.site)
 
     def pass_time(self, seconds: int) -> None:
@@ -714,3 +718,6 @@ class DrainTests(ServerCase):
         self.lose(channel)
         self.successResultOf(self.site.drain(30))
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+in_turns(globals(), ServerCase)

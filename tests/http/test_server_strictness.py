@@ -10,6 +10,7 @@ from edgeproxy.http.limits import Limits
 from edgeproxy.http.reader import ResponseReader
 from edgeproxy.http.responsehead import ResponseHead
 from edgeproxy.http.server import Site
+from edgeproxy.http.turn import Turn
 from tests.http.requests_table import ROWS, Received, Row
 from tests.http.wires import connect
 
@@ -48,9 +49,10 @@ def statuses(raw: bytes, methods: list[bytes]) -> list[int]:
 
 
 class ServerStrictnessTests(SynchronousTestCase):
-    def verdict(self, row: Row, step: int) -> object:
-        resource = Recorder()
-        site = Site(resource, reactor=Clock())
+    def verdict(self, row: Row, step: int, turned: bool) -> object:
+        resource, clock = Recorder(), Clock()
+        turn = Turn(clock) if turned else None
+        site = Site(resource, reactor=clock, turn=turn)
         channel, transport = connect(site)
         for at in range(0, len(row.raw), step):
             channel.dataReceived(row.raw[at : at + step])
@@ -75,9 +77,10 @@ class ServerStrictnessTests(SynchronousTestCase):
 
     def test_every_row_of_the_table(self) -> None:
         wrong = [
-            (row.name, step, problems)
+            (row.name, step, turned, problems)
             for row in ROWS
             for step in (len(row.raw), 7)
-            if (problems := self.verdict(row, step))
+            for turned in (False, True)
+            if (problems := self.verdict(row, step, turned))
         ]
         self.assertEqual(wrong, [])

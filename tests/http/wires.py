@@ -65,7 +65,28 @@ def connect(site: Site) -> tuple[Channel, Any]:
     channel = site.buildProtocol(None)
     wire = Wire()
     channel.makeConnection(wire)
+    if site.turn is not None:
+        turn_at_once(channel, site.reactor)
     return channel, wire
+
+
+def turn_at_once(protocol: Any, clock: Any) -> None:
+    """Let a turn of the reactor end with each piece that *protocol* receives."""
+    receive = protocol.dataReceived
+
+    def receive_and_turn(data: bytes) -> None:
+        receive(data)
+        clock.advance(0)
+
+    protocol.dataReceived = receive_and_turn
+
+
+def in_turns(namespace: dict[str, Any], base: type) -> None:
+    """Have the tests in *namespace* that derive from *base* run in turns as well."""
+    for name, case in list(namespace.items()):
+        if isinstance(case, type) and issubclass(case, base) and case is not base:
+            more = {"turned": True, "__module__": case.__module__}
+            namespace[f"{name}InTurns"] = type(f"{name}InTurns", (case,), more)
 
 
 @implementer(IStreamClientEndpoint)
@@ -105,6 +126,8 @@ class Upstream:
         self.wires.append(wire)
         self.protocols.append(protocol)
         protocol.makeConnection(wire)
+        if protocol.pool.turn is not None:
+            turn_at_once(protocol, protocol.pool._reactor)
         done.callback(protocol)
 
     def let(self) -> None:

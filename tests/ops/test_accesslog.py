@@ -25,12 +25,11 @@ class AccessLogTests(SynchronousTestCase):
         if event.get("log_namespace") == "edgeproxy.access":
             self.written.append(event["lines"])
 
-    def request(self, path: bytes = b"/c8y/x") -> None:
+    def request(self, path: str = "/c8y/x") -> None:
         self.log(
             SimpleNamespace(
-                client=SimpleNamespace(host="10.0.0.1"),
-                method=b"GET",
-                path=path,
+                peer_host="10.0.0.1",
+                head=SimpleNamespace(summary=f"GET {path}"),
                 code=200,
                 sentLength=17,
             )
@@ -38,10 +37,10 @@ class AccessLogTests(SynchronousTestCase):
 
     def test_lines_are_written_together_after_a_while(self) -> None:
         self.request()
-        self.request(b"/\xff")
+        self.request("/%FF")
         self.assertEqual(self.written, [])
         self.clock.advance(FLUSH)
-        lines = "10.0.0.1 GET /c8y/x 200 17\n10.0.0.1 GET /\xff 200 17"
+        lines = "10.0.0.1 GET /c8y/x 200 17\n10.0.0.1 GET /%FF 200 17"
         self.assertEqual(self.written, [lines])
         self.clock.advance(FLUSH)
         self.assertEqual(len(self.written), 1)
