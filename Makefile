@@ -12,7 +12,7 @@ BUILD_PACKAGES = python3 python3-venv python3-dev gcc libc6-dev libssl-dev pkg-c
 INTEROP_PACKAGES = mosquitto curl procps strace gcc libc6-dev
 # The Debian set: exactly these packages, nothing from PyPI.
 DEBIAN_PACKAGES = python3 python3-twisted python3-treq python3-service-identity \
-    python3-openssl python3-jwt python3-txaio python3-attr python3-bcrypt \
+    python3-openssl python3-jwt python3-txaio python3-attr python3-bcrypt python3-fastjsonschema \
     python3-qpid-proton python3-prometheus-client python3-hypothesis
 
 # What the fault loops, and the contenders, need besides.

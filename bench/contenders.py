@@ -52,6 +52,7 @@ class Field:
             "sandbox.mqtt_port": self.mqtt_port,
             "c8y.proxy.bind.port": free_port(),
             "hono.http.insecure_port": free_port(),
+            "hono.registry.http.port": 0,
             "hono.messaging.embedded.port": free_port(),
             "ops.port": free_port(),
             # Its own door must not be the device: two would throw each other out.
@@ -97,6 +98,7 @@ class EdgeProxy:
             "hono.messaging.embedded.allow_anonymous": "true",
             "hono.messaging.embedded.store_path": self.folder / "events.sqlite",
             "hono.registry.path": self.folder / "registry.sqlite",
+            "hono.registry.http.port": 0,
             "ops.port": self.ops,
         }
         self.url = f"http://127.0.0.1:{self.port}/c8y"

@@ -10,6 +10,7 @@ from twisted.internet.defer import inlineCallbacks
 from edgeproxy.composition.assembly import Assembly
 from edgeproxy.composition.c8y import add_c8y_door
 from edgeproxy.composition.hono import add_hono_door
+from edgeproxy.composition.management import add_management
 from edgeproxy.composition.messaging import add_messaging
 from edgeproxy.composition.ops import add_ops
 from edgeproxy.composition.registry import open_registry
@@ -18,9 +19,19 @@ from edgeproxy.config.load import Loaded
 from edgeproxy.messaging.database import StoreError
 from edgeproxy.ops.startup import at_once, cannot_start, raise_descriptor_limit
 from edgeproxy.portal.consumers import UsersFileError
+from edgeproxy.portal.operators import OperatorsFileError
 from edgeproxy.registry.store import RegistryError
 from edgeproxy.sandbox.sandbox import Sandbox
 from edgeproxy.tls.errors import TLSFileError
+
+# Files that a start fails for, each with the sentence that says why.
+UNUSABLE = (
+    TLSFileError,
+    StoreError,
+    RegistryError,
+    UsersFileError,
+    OperatorsFileError,
+)
 
 
 class EdgeProxy(MultiService):
@@ -43,7 +54,7 @@ class EdgeProxy(MultiService):
         raise_descriptor_limit()
         try:
             self._compose()
-        except (TLSFileError, StoreError, RegistryError, UsersFileError) as error:
+        except UNUSABLE as error:
             cannot_start(str(error))
         if self._sandbox is not None:
             at_once(self._sandbox.listen(), "sandbox.port, sandbox.mqtt_port")
@@ -54,6 +65,7 @@ class EdgeProxy(MultiService):
         if sandbox:
             self._sandbox = add_sandbox(assembly)
         registry = open_registry(assembly, demo=sandbox)
+        add_management(assembly, registry)
         network, operator = add_messaging(assembly)
         add_hono_door(assembly, registry, network)
         add_c8y_door(assembly)

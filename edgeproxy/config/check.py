@@ -59,6 +59,20 @@ def check(config: Config, origins: Mapping[str, str]) -> None:
             refuse("c8y.token.source", '"mqtt" needs c8y.mqtt or c8y.url')
         if device.cert_path is None:
             refuse("c8y.token.source", '"mqtt" needs device.cert_path and .key_path')
+    management = config.hono.registry.http
+    if not management.authentication_required and not is_loopback(
+        management.bind_address
+    ):
+        refuse(
+            "hono.registry.http.authentication_required",
+            "may only be false where hono.registry.http.bind_address is loopback",
+        )
+    both_or_none(
+        "hono.registry.http.cert_path",
+        management.cert_path,
+        "hono.registry.http.key_path",
+        management.key_path,
+    )
     embedded = config.hono.messaging.embedded
     if embedded.allow_anonymous and not is_loopback(embedded.bind_address):
         refuse(
@@ -88,12 +102,14 @@ def _ports_differ(config: Config, origins: Mapping[str, str]) -> None:
         (hono.insecure_port_bind_address, hono.insecure_port),
         (embedded.bind_address, embedded.port),
         (embedded.bind_address, embedded.tls_port if embedded.cert_path else 0),
+        (config.hono.registry.http.bind_address, config.hono.registry.http.port),
         (config.ops.bind_address, config.ops.port),
     ]
     names = ["c8y.proxy.bind.port"] * len(config.c8y.proxy.bind.address) + [
         "hono.http.insecure_port",
         "hono.messaging.embedded.port",
         "hono.messaging.embedded.tls_port",
+        "hono.registry.http.port",
         "ops.port",
     ]
     for listener, name in zip(listeners, names, strict=True):

@@ -35,9 +35,6 @@ LATER = frozenset(
         "hono.http.cert_path",
         "hono.http.key_path",
         "hono.http.cors_allowed_origin",
-        "hono.registry.http.bind_address",
-        "hono.registry.http.port",
-        "hono.registry.http.authentication_required",
     }
 )
 

@@ -7,25 +7,12 @@ come from here.
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
 
 from edgeproxy.config import kinds
-from edgeproxy.config.kinds import HostPort, Kind
-
-
-def key(default: Any, kind: Kind, doc: str) -> Any:
-    """Declare a key with its *default* (as TOML would give it) and *doc*."""
-    value = default if default is None or kind.path else kind.read(default)
-    return attrs.field(
-        default=value, metadata={"kind": kind, "doc": doc, "default": default}
-    )
-
-
-def table(record: type) -> Any:
-    """Declare a nested table."""
-    return attrs.field(factory=record, metadata={"table": record})
+from edgeproxy.config.declaring import key, table
+from edgeproxy.config.kinds import HostPort
+from edgeproxy.config.registry import HonoRegistry
 
 
 @attrs.frozen
@@ -162,15 +149,6 @@ class HonoHttp:
         "Seconds after which an idle connection is closed; 0: never.",
     )
     realm: str = key("Hono", kinds.TEXT, "The realm in WWW-Authenticate.")
-
-
-@attrs.frozen
-class HonoRegistry:
-    path: str = key(
-        "registry.sqlite",
-        kinds.STATE_FILE,
-        "The device registry's database; relative to the state directory.",
-    )
 
 
 @attrs.frozen

@@ -45,7 +45,7 @@ class Writer:
     """Runs jobs on *connection* in a thread of its own, in order, committed in groups.
 
     *call_in_reactor* hands a function over to the reactor's thread. *committed* is
-    called in the writer's thread after each commit.
+    called in the writer's thread after each commit. *name* is that thread's.
     """
 
     def __init__(
@@ -53,14 +53,13 @@ class Writer:
         connection: sqlite3.Connection,
         call_in_reactor: Callable[[Callable[[], None]], object],
         committed: Callable[[sqlite3.Connection], None] = lambda connection: None,
+        name: str = "event-store",
     ) -> None:
         self._connection = connection
         self._call_in_reactor = call_in_reactor
         self._committed = committed
         self._jobs: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(
-            target=self._run, name="event-store", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Start the thread."""

@@ -93,3 +93,8 @@ CONSUMERS = Gauge(
     "AMQP links on which consumers are attached.",
     registry=REGISTRY,
 )
+REGISTRY_RESPONSES = Tally(
+    "edgeproxy_registry_responses",
+    "Responses of the management API, by operation and status.",
+    ["operation", "status"],
+)

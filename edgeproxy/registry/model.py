@@ -113,7 +113,7 @@ def tenant_from_json(tenant_id: str, data: Mapping[str, Any]) -> Tenant:
         defaults=data.get("defaults") or NOTHING,
         resource_limits=data.get("resource-limits") or NOTHING,
         registration_limits=data.get("registration-limits") or NOTHING,
-        minimum_message_size=data.get("minimum-message-size", 0),
+        minimum_message_size=int(data.get("minimum-message-size", 0)),
         trusted_ca=anchors_of(data.get("trusted-ca")),
         alias=data.get("alias"),
         ext=data.get("ext") or NOTHING,

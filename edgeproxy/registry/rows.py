@@ -47,12 +47,17 @@ def put_anchors(
     db: sqlite3.Connection, tenant_id: str, data: Mapping[str, Any]
 ) -> None:
     """Have the tenant found by the subjects of the CAs that *data* trusts."""
+    db.executemany(
+        "INSERT INTO anchors (subject, tenant) VALUES (?, ?)",
+        [(subject, tenant_id) for subject in sorted(subjects_in(data))],
+    )
+
+
+def subjects_in(data: Mapping[str, Any]) -> set[str]:
+    """Return the canonical subjects of the CAs that the tenant *data* trusts."""
     found = data.get("trusted-ca") or ()
-    for anchor in [found] if isinstance(found, Mapping) else found:
-        db.execute(
-            "INSERT OR IGNORE INTO anchors (subject, tenant) VALUES (?, ?)",
-            (canonical_of(subject_in(anchor)), tenant_id),
-        )
+    anchors = [found] if isinstance(found, Mapping) else found
+    return {canonical_of(subject_in(anchor)) for anchor in anchors}
 
 
 def put_device(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -109,6 +110,8 @@ def connect(path: str) -> sqlite3.Connection:
     try:
         if path != ":memory:":
             Path(path).parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            # There are hashes in it. What SQLite adds beside it gets the same mode.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o640))
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         db.executescript(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"

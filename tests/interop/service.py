@@ -43,12 +43,14 @@ class Service:
     def __init__(self, folder: Path, *settings: str, sandbox: bool = True) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        ports = free_ports(6)
-        self.c8y, self.hono, self.amqp, self.ops, self.cloud, self.mqtt = ports
+        ports = free_ports(7)
+        self.c8y, self.hono, self.amqp, self.ops, self.cloud, self.mqtt = ports[:6]
+        self.management = ports[6]
         self.settings = [
             f"c8y.proxy.bind.port={self.c8y}",
             f"hono.http.insecure_port={self.hono}",
             f"hono.messaging.embedded.port={self.amqp}",
+            f"hono.registry.http.port={self.management}",
             f"ops.port={self.ops}",
             f"sandbox.port={self.cloud}",
             f"sandbox.mqtt_port={self.mqtt}",

@@ -116,6 +116,11 @@ class StoreTests(SynchronousTestCase):
             RegistryStore(str(path))
         self.assertIn(str(path), str(caught.exception))
 
+    def test_others_cannot_read_the_hashes(self) -> None:
+        fill_with_demo(self.store)
+        for file in Path(self.path).parent.iterdir():
+            self.assertEqual(file.stat().st_mode & 0o007, 0, file)
+
     def test_a_file_of_a_newer_version_is_left_alone(self) -> None:
         self.store.close()
         db = sqlite3.connect(self.path)
