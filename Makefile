@@ -19,12 +19,13 @@ DEBIAN_PACKAGES = python3 python3-twisted python3-treq python3-service-identity 
 SOAK_PACKAGES = mount
 BENCH_PACKAGES = wrk nginx-light util-linux curl git
 
-.PHONY: help run test test-debian soak bench lint clean
+.PHONY: help run test test-debian proved soak bench lint clean
 
 help:
 	@echo "make run          run it here, with a sandbox cloud and demo devices"
 	@echo "make test         run the tests on the newest set of packages"
 	@echo "make test-debian  run the tests on Debian's own packages"
+	@echo "make proved       run the tests that prove what docs/ promises"
 	@echo "make soak         the long versions: kills, power cuts, full disks, days"
 	@echo "make bench        edgeproxy, nginx and stock Twisted side by side"
 	@echo "make lint         check style and types"
@@ -59,6 +60,10 @@ test-debian:
 	@scripts/need $(DEBIAN_PACKAGES) $(INTEROP_PACKAGES)
 	@rm -f twisted/plugins/dropin.cache
 	$(PYTHON) $(TRIAL) $(TESTS)
+
+proved: $(VENV)/.run
+	@scripts/need $(INTEROP_PACKAGES)
+	$(VENV)/bin/python scripts/proved
 
 soak: $(VENV)/.run
 	@scripts/need $(INTEROP_PACKAGES) $(SOAK_PACKAGES)

@@ -2,42 +2,74 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from functools import partial
 
 from twisted.cred.portal import Portal
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.threadpool import ThreadPool
 
 from edgeproxy.composition.assembly import Assembly
+from edgeproxy.hono.authentication import Authentication
+from edgeproxy.hono.compat import MODES
 from edgeproxy.hono.resource import HonoResource
 from edgeproxy.http.server import Deadlines
 from edgeproxy.messaging.embedded import EmbeddedNetwork
 from edgeproxy.portal.avatars import IDevice
+from edgeproxy.portal.certificates import CertificateChecker
 from edgeproxy.portal.devices import DeviceRealm, PasswordChecker
 from edgeproxy.portal.login import login_as
+from edgeproxy.portal.passwords import PasswordVerifier
 from edgeproxy.portal.remembered import RememberedLogins
+from edgeproxy.portal.throttle import Throttle
 from edgeproxy.registry.assertion import assert_registration
 from edgeproxy.registry.store import RegistryStore
+from edgeproxy.tls.server import ServerTLS
 
 
 def add_hono_door(
     assembly: Assembly, registry: RegistryStore, network: EmbeddedNetwork
 ) -> None:
-    """Add the Hono door: portal, registration assertion, resource."""
+    """Add the Hono door: portal, registration assertion, resource, its two ports."""
     table = assembly.config.hono.http
-    logins = None
-    if table.authentication_required:
-        checker = PasswordChecker(registry, registry)
-        login = login_as(Portal(DeviceRealm(), [checker]), IDevice)
-        logins = RememberedLogins(login, registry.generation)
-
-    def assertion(tenant: str, device: str, gateway: str | None) -> Any:
-        return assert_registration(registry, tenant, device, gateway)
-
     resource = HonoResource(
-        logins, assertion, network, table.max_payload_size, table.realm
+        _authentication(assembly, registry) if table.authentication_required else None,
+        partial(assert_registration, registry),
+        network,
+        MODES[assembly.config.hono.compat],
+        table.max_payload_size,
+        table.realm,
+        table.cors_allowed_origin,
     )
+    deadlines = Deadlines(idle=table.idle_timeout or float("inf"))
     address, port = table.insecure_port_bind_address, table.insecure_port
     if port:
-        idle = table.idle_timeout or float("inf")
-        site = assembly.site(resource, deadlines=Deadlines(idle=idle))
+        site = assembly.site(resource, deadlines=deadlines)
         assembly.listen("hono.http.insecure_port", address, port, site)
-    assembly.status.add_hono(address, port)
+    secure = None
+    if table.cert_path and table.key_path:
+        tls = ServerTLS(
+            table.cert_path, table.key_path, any_client=table.authentication_required
+        )
+        assembly.reloads.append(("certificate for devices", tls.reload))
+        site = assembly.site(resource, deadlines=deadlines)
+        secure = (table.bind_address, table.port)
+        wrapped = TLSMemoryBIOFactory(tls, False, site)
+        assembly.listen("hono.http.port", *secure, wrapped)
+    assembly.status.add_hono(address, port, secure)
+
+
+def _authentication(assembly: Assembly, registry: RegistryStore) -> Authentication:
+    """Return what logs devices in, by certificates and by passwords."""
+    # One processor is left to everything else, if there are several.
+    threads = ThreadPool(1, max(1, (os.cpu_count() or 1) - 1), "passwords")
+    threads.start()
+    assembly.closing.append(threads.stop)
+    verifier = PasswordVerifier(assembly.reactor, threads)
+    checkers = [
+        CertificateChecker(registry, registry),
+        PasswordChecker(registry, registry, verifier),
+    ]
+    login = login_as(Portal(DeviceRealm(), checkers), IDevice)
+    logins = RememberedLogins(login, registry.generation, registry.last_change)
+    return Authentication(logins, Throttle(assembly.reactor))

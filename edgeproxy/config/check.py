@@ -91,6 +91,10 @@ def check(config: Config, origins: Mapping[str, str]) -> None:
             refuse(key, "needs hono.messaging.embedded.cert_path: only TLS has them")
         if embedded.credentials_path is None:
             refuse(key, "needs the users in hono.messaging.embedded.credentials_path")
+    http = config.hono.http
+    both_or_none(
+        "hono.http.cert_path", http.cert_path, "hono.http.key_path", http.key_path
+    )
     _ports_differ(config, origins)
 
 
@@ -100,6 +104,7 @@ def _ports_differ(config: Config, origins: Mapping[str, str]) -> None:
     listeners = [
         *((a, config.c8y.proxy.bind.port) for a in config.c8y.proxy.bind.address),
         (hono.insecure_port_bind_address, hono.insecure_port),
+        (hono.bind_address, hono.port if hono.cert_path else 0),
         (embedded.bind_address, embedded.port),
         (embedded.bind_address, embedded.tls_port if embedded.cert_path else 0),
         (config.hono.registry.http.bind_address, config.hono.registry.http.port),
@@ -107,6 +112,7 @@ def _ports_differ(config: Config, origins: Mapping[str, str]) -> None:
     ]
     names = ["c8y.proxy.bind.port"] * len(config.c8y.proxy.bind.address) + [
         "hono.http.insecure_port",
+        "hono.http.port",
         "hono.messaging.embedded.port",
         "hono.messaging.embedded.tls_port",
         "hono.registry.http.port",

@@ -30,11 +30,6 @@ LATER = frozenset(
         "proxy.password_file",
         "proxy.no_proxy",
         "thin_edge.config_dir",
-        "hono.http.bind_address",
-        "hono.http.port",
-        "hono.http.cert_path",
-        "hono.http.key_path",
-        "hono.http.cors_allowed_origin",
     }
 )
 

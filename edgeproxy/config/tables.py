@@ -134,6 +134,16 @@ class HonoHttp:
         "Whether devices must log in. Without, only requests that name tenant and "
         "device in their path are served.",
     )
+    bind_address: str = key(
+        "127.0.0.1", kinds.ADDRESS, "Where the Hono door listens with TLS."
+    )
+    port: int = key(
+        8443, kinds.PORT, "Its port with TLS, which certificate and key switch on."
+    )
+    cert_path: str | None = key(
+        None, kinds.FILE, "Our certificate for devices (PEM, chain allowed)."
+    )
+    key_path: str | None = key(None, kinds.FILE, "Its private key (PEM).")
     insecure_port_bind_address: str = key(
         "127.0.0.1", kinds.ADDRESS, "Where the Hono door listens for plain HTTP."
     )
@@ -149,6 +159,12 @@ class HonoHttp:
         "Seconds after which an idle connection is closed; 0: never.",
     )
     realm: str = key("Hono", kinds.TEXT, "The realm in WWW-Authenticate.")
+    cors_allowed_origin: str = key(
+        "*",
+        kinds.TEXT,
+        "The origin whose web pages may publish, such as https://example.com; "
+        "*: all of them.",
+    )
 
 
 @attrs.frozen
@@ -212,8 +228,9 @@ class HonoMessaging:
 class Hono:
     compat: str = key(
         "0.6",
-        kinds.choice("0.6", later=("2",)),
-        "Whose answers the Hono door gives: those of Hono 0.6.",
+        kinds.choice("0.6", "2"),
+        "Whose answers the Hono door gives: those of Hono 0.6, or of Hono 2 as it is "
+        "today.",
     )
     http: HonoHttp = table(HonoHttp)
     registry: HonoRegistry = table(HonoRegistry)

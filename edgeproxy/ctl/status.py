@@ -60,8 +60,10 @@ def _lines(report: dict[str, Any], ready: dict[str, Any]) -> Iterator[str]:
     door = f"open, to {c8y['upstream']}" if c8y["open"] else "closed"
     yield f"/c8y door    {door}"
     yield f"             {c8y['detail']}"
-    where = f"{hono['address']}:{hono['port']}"
-    yield f"Hono door    {f'open, at {where}' if hono['open'] else 'closed'}"
+    places = [f"{hono['address']}:{hono['port']}"] if hono["port"] else []
+    if tls := hono.get("tls"):
+        places.append(f"{tls['address']}:{tls['port']} (TLS)")
+    yield f"Hono door    {'open, at ' + ', '.join(places) if places else 'closed'}"
     logins = ", ".join(messaging["logins"]) or "nobody: set credentials_path"
     yield f"consumers    {messaging['consumers']} attached; may log in: {logins}"
     waiting = sum(messaging["waiting"].values())

@@ -5,54 +5,78 @@ from __future__ import annotations
 from twisted.cred.error import UnauthorizedLogin
 from twisted.python.failure import Failure
 
-from edgeproxy.hono import statuses
-from edgeproxy.hono.statuses import Status, saying
-from edgeproxy.http.errors import ProtocolError
+from edgeproxy.hono.statuses import Situation
+from edgeproxy.http.collect import TooLarge
 from edgeproxy.messaging.network import NotSent, Rejected, Undeliverable
-from edgeproxy.portal.errors import MalformedCredentials, TenantRefused
-from edgeproxy.registry.assertion import AssertionRefused
+from edgeproxy.portal.errors import (
+    AdapterDisabled,
+    LoginUnavailable,
+    MalformedCredentials,
+    TenantRefused,
+)
+from edgeproxy.registry.assertion import (
+    AdapterNotServed,
+    DeviceNotRegistered,
+    GatewayNotAuthorised,
+    TenantDisabled,
+    TenantUnknown,
+)
 
 
 class Answered(Exception):
-    """The request gets *status*, and nothing more is done about it."""
+    """The request gets the answer for *situation*, and no more is done about it.
 
-    def __init__(self, status: Status) -> None:
-        self.status = status
-        super().__init__(status.body)
+    *details* are what the answer's text has to say besides.
+    """
+
+    def __init__(self, situation: Situation, *details: object) -> None:
+        self.situation, self.details = situation, details
+        super().__init__(situation.name)
 
 
-def status_of(failure: Failure) -> Status | None:
-    """Return the answer for *failure*; None for one that is a fault of ours."""
+S = Situation
+
+# By the type of what was raised: more special ones first.
+_ANSWERS: tuple[tuple[type[Exception], Situation], ...] = (
+    (MalformedCredentials, S.MALFORMED_CREDENTIALS),
+    (UnauthorizedLogin, S.BAD_CREDENTIALS),
+    (AdapterDisabled, S.ADAPTER_DISABLED),
+    (TenantRefused, S.TENANT_DISABLED),
+    (LoginUnavailable, S.UNAVAILABLE),
+    (TenantUnknown, S.TENANT_UNKNOWN),
+    (TenantDisabled, S.TENANT_DISABLED),
+    (AdapterNotServed, S.ADAPTER_DISABLED),
+    (DeviceNotRegistered, S.DEVICE_REFUSED),
+    (GatewayNotAuthorised, S.GATEWAY_REFUSED),
+    (Undeliverable, S.UNDELIVERABLE),
+    (NotSent, S.NOT_SENT),
+)
+
+
+def answer_to(failure: Failure) -> Answered | None:
+    """Return the answer to *failure*; None for one that is a fault of ours."""
     error = failure.value
-    match error:
-        case Answered():
-            return error.status
-        case ProtocolError():
-            return Status(error.status)
-        case MalformedCredentials():
-            return statuses.MALFORMED_CREDENTIALS
-        case UnauthorizedLogin():
-            return statuses.BAD_CREDENTIALS
-        case TenantRefused() | AssertionRefused():
-            return saying(statuses.REFUSED, str(error))
-        case Rejected():
-            return _of_rejection(error)
-        case Undeliverable():
-            return saying(statuses.UNDELIVERABLE, str(error))
-        case NotSent():
-            return saying(statuses.UNAVAILABLE, str(error))
+    if isinstance(error, Answered):
+        return error
+    if isinstance(error, TooLarge):
+        return Answered(S.TOO_LARGE)
+    if isinstance(error, Rejected):
+        return _to_rejection(error)
+    for kind, situation in _ANSWERS:
+        if isinstance(error, kind):
+            return Answered(situation, str(error))
     return None
 
 
-def _of_rejection(rejected: Rejected) -> Status:
-    """Return the answer for a consumer's rejection (facts of Hono, §5.3)."""
+def _to_rejection(rejected: Rejected) -> Answered:
+    """Return the answer to a consumer's rejection (facts of Hono, §5.3)."""
     match rejected.condition:
         case "amqp:resource-limit-exceeded":
-            return saying(statuses.UNAVAILABLE, statuses.RESOURCE_LIMIT)
+            return Answered(S.RESOURCE_LIMIT)
         case "amqp:unauthorized-access":
-            return saying(statuses.REFUSED, rejected.description or "Forbidden")
+            return Answered(S.NOT_ALLOWED, rejected.description or "Forbidden")
         case "amqp:internal-error":
-            return statuses.UNAVAILABLE
+            return Answered(S.UNAVAILABLE)
         case None:
-            return saying(statuses.MALFORMED, "Error Code: 400")
-    return saying(statuses.MALFORMED, rejected.description or "Bad Request")
+            return Answered(S.REJECTED, "Error Code: 400")
+    return Answered(S.REJECTED, rejected.description or "Bad Request")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import attrs
-from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from edgeproxy.hono import statuses
-from edgeproxy.hono.authentication import authorization, basic_credentials
-from edgeproxy.hono.outcomes import Answered, status_of
-from edgeproxy.hono.routes import ENDPOINTS, Route, allowed_methods, find_route
-from edgeproxy.hono.statuses import Status, saying
+from edgeproxy.hono.composing import compose
+from edgeproxy.hono.outcomes import Answered, answer_to
+from edgeproxy.hono.routes import Route, endpoint_of
+from edgeproxy.hono.statuses import Situation
 from edgeproxy.hono.upload import read_upload
 from edgeproxy.http.collect import TooLarge, collect
 from edgeproxy.http.head import Fields
@@ -22,6 +20,8 @@ from edgeproxy.portal.avatars import Device
 
 if TYPE_CHECKING:
     from edgeproxy.hono.resource import HonoResource
+
+_ACCEPTED = Answered(Situation.ACCEPTED)
 
 
 class Publication:
@@ -52,25 +52,35 @@ class Publication:
     def _begin(self) -> None:
         """Look at the path, the method and the size; then at who it is."""
         request, door = self._request, self._door
-        self._route = route = find_route(request.path, door.logins is not None)
-        methods = allowed_methods(route)
-        if request.method not in methods:
-            raise Answered(attrs.evolve(statuses.METHOD_NOT_ALLOWED, allow=methods))
+        fields = request.head.index
+        if b"origin" in fields:
+            door.cors.check(fields[b"origin"])
+        self._route = route = door.routes.find(request.path)
+        if request.method not in route.methods:
+            self._other_method(route)
+            return
         body = request.body
         if max(body.length or 0, body.received) > door.max_payload:
             raise TooLarge
-        if door.logins is None:
+        if door.authentication is None:
             self._logged_in(None)
             return
-        value = authorization(request.head)
-        device = door.logins.recall(value)
-        if device is not None:
+        device = door.authentication.authenticate(request)
+        if isinstance(device, Deferred):
+            if not device.called:
+                self._wait_for_client()
+            device.addCallback(self._logged_in).addErrback(self._failed)
+        else:
             self._logged_in(device)
-            return
-        login = door.logins.log_in(value, basic_credentials(value))
-        if not login.called:
-            self._wait_for_client()
-        login.addCallback(self._logged_in).addErrback(self._failed)
+
+    def _other_method(self, route: Route) -> None:
+        request = self._request
+        if request.method == b"OPTIONS":
+            preflight = self._door.cors.preflight(route, request.head.index)
+            if preflight is not None:
+                self._respond(204, None, preflight, b"")
+                return
+        raise Answered(Situation.METHOD_NOT_ALLOWED)
 
     def _wait_for_client(self) -> None:
         self._request.on_lost = self._client_left
@@ -88,17 +98,30 @@ class Publication:
         else:
             self._wait_for_client()
             collected = collect(body, self._door.max_payload)
-            collected.addCallback(self._received).addErrback(self._failed)
+            collected.addCallbacks(self._received, self._not_received)
+            collected.addErrback(self._failed)
+
+    def _not_received(self, failure: Failure) -> Failure | None:
+        # Whoever left amid its body needs no answer, and the connection has given one
+        # to what was wrong with the body.
+        return failure if failure.check(TooLarge) else None
 
     def _received(self, payload: bytes) -> None:
         """Check the upload, have the device vouched for, and send its message."""
         request, door = self._request, self._door
         tenant_id, device_id, gateway_id = self._addressee()
-        uri, fields = request.uri, request.head.index
-        upload = read_upload(self._route.endpoint, uri, payload, fields)
+        endpoint, fields = self._route.endpoint, request.head.index
+        upload = read_upload(door.compat, endpoint, request.uri, payload, fields)
         assertion = door.assertion(tenant_id, device_id, gateway_id)
-        now = door.wall_clock()
-        message = upload.message(tenant_id, device_id, assertion.defaults, now)
+        message = compose(
+            door.compat,
+            upload,
+            tenant_id,
+            device_id,
+            assertion,
+            upload.ttd,
+            door.wall_clock(),
+        )
         sent = door.network.send(message)
         if not sent.called:
             self._wait_for_client()
@@ -114,41 +137,49 @@ class Publication:
         if route.device_id is None:
             return avatar.tenant_id, avatar.device_id, None
         if route.tenant_id and route.tenant_id != avatar.tenant_id:
-            raise Answered(statuses.OTHER_TENANT)
+            raise Answered(Situation.OTHER_TENANT)
         own = route.device_id == avatar.device_id
         return avatar.tenant_id, route.device_id, None if own else avatar.device_id
 
     def _sent(self, _: None) -> None:
-        self._answer(statuses.ACCEPTED)
+        self._answer(_ACCEPTED)
 
     def _failed(self, failure: Failure) -> None:
-        if failure.check(ConnectionLost, ConnectionDone):
-            return  # it left amid its body
-        if failure.check(TooLarge):
-            status = statuses.TOO_LARGE
-            self._answer(saying(status, status.body.format(self._door.max_payload)))
-            return
-        found = status_of(failure)
-        if found is None:
+        answered = answer_to(failure)
+        if answered is None:
             self._log.failure("request of a device failed", failure)
-            found = statuses.INTERNAL
-        self._answer(found)
+            answered = Answered(Situation.BROKEN)
+        self._answer(answered)
 
-    def _answer(self, status: Status) -> None:
+    def _answer(self, answered: Answered) -> None:
+        door = self._door
+        situation = answered.situation
+        status = door.compat.statuses[situation]
+        if answered is _ACCEPTED:
+            self._respond(status.code, None, [], b"")
+            return
+        details = answered.details
+        if situation is Situation.TOO_LARGE:
+            details = (door.max_payload,)
+        text = status.text.format(*details)
+        fields, body = door.compat.body_of(status, text)
+        if status.code == 401:
+            fields.append(door.challenge)
+        if status.retry_after is not None:
+            fields.append((b"Retry-After", b"%d" % status.retry_after))
+        if situation is Situation.METHOD_NOT_ALLOWED:
+            fields.append((b"Allow", b", ".join(self._route.methods)))
+        reason = None if status.reason is None else status.reason.encode()
+        self._respond(status.code, reason, fields, body)
+
+    def _respond(
+        self, code: int, reason: bytes | None, fields: Fields, body: bytes
+    ) -> None:
         request = self._request
-        endpoint = ENDPOINTS.get(request.path[1:].partition(b"/")[0], "other")
-        counters.HONO_RESPONSES[endpoint, status.code] += 1
+        counters.HONO_RESPONSES[endpoint_of(request.path), code] += 1
         if self._gone:
             return
-        fields: Fields = []
-        if status is not statuses.ACCEPTED:
-            if status.code == 401:
-                fields.append(self._door.challenge)
-            if status.retry_after is not None:
-                fields.append((b"Retry-After", b"%d" % status.retry_after))
-            if status.allow:
-                fields.append((b"Allow", b", ".join(status.allow)))
-            if status.body and status.reason is None:
-                fields.append((b"Content-Type", b"text/plain; charset=utf-8"))
-        reason = None if status.reason is None else status.reason.encode()
-        request.respond(status.code, reason, fields, status.body.encode())
+        origin = request.head.index.get(b"origin")
+        if origin is not None and code != 204:
+            fields = fields + self._door.cors.fields_for(origin)
+        request.respond(code, reason, fields, body)

@@ -10,10 +10,13 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
+from edgeproxy.hono.authentication import Authentication
+from edgeproxy.hono.compat import Compat
+from edgeproxy.hono.cors import Cors
 from edgeproxy.hono.publication import Publication
+from edgeproxy.hono.routes import Routes
 from edgeproxy.http.interfaces import IStreamingResource
 from edgeproxy.messaging.network import INetwork
-from edgeproxy.portal.remembered import RememberedLogins
 from edgeproxy.registry.assertion import Assertion
 
 Assert = Callable[[str, str, str | None], Assertion]
@@ -23,9 +26,10 @@ Assert = Callable[[str, str, str | None], Assertion]
 class HonoResource(Resource):
     """Everything that devices publish to.
 
-    *logins* turns credentials into a `Device` (None: nobody logs in), *assertion*
-    vouches for a tenant's device and perhaps its gateway, *network* takes the
-    messages. *max_payload* is in bytes, *realm* is for WWW-Authenticate.
+    *authentication* finds out who sends a request (None: nobody logs in), *assertion*
+    vouches for a tenant's device and perhaps its gateway, *network* takes the messages.
+    *compat* is the mode. *max_payload* is in bytes, *realm* is for WWW-Authenticate,
+    pages of *allowed_origin* may publish.
     """
 
     isLeaf = True
@@ -33,17 +37,22 @@ class HonoResource(Resource):
 
     def __init__(
         self,
-        logins: RememberedLogins | None,
+        authentication: Authentication | None,
         assertion: Assert,
         network: INetwork,
+        compat: Compat,
         max_payload: int,
         realm: str,
+        allowed_origin: str = "*",
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
-        self.logins = logins
+        self.authentication = authentication
         self.assertion = assertion
         self.network = network
+        self.compat = compat
+        self.routes = Routes(authentication is not None, compat.post_names_device)
+        self.cors = Cors(allowed_origin)
         self.max_payload = max_payload
         quoted = realm.replace("\\", "\\\\").replace('"', '\\"')
         self.challenge = (b"WWW-Authenticate", f'Basic realm="{quoted}"'.encode())

@@ -6,8 +6,8 @@ from urllib.parse import unquote_to_bytes
 
 import attrs
 
-from edgeproxy.hono import statuses
 from edgeproxy.hono.outcomes import Answered
+from edgeproxy.hono.statuses import Situation
 from edgeproxy.messaging.message import EVENT, TELEMETRY
 
 ENDPOINTS = {TELEMETRY.encode(): TELEMETRY, EVENT.encode(): EVENT}
@@ -17,45 +17,59 @@ ENDPOINTS = {TELEMETRY.encode(): TELEMETRY, EVENT.encode(): EVENT}
 class Route:
     """An *endpoint*, and the tenant and device that the path names, if it does.
 
-    An empty *tenant_id* stands for that of the authenticated gateway.
+    An empty *tenant_id* stands for that of the authenticated gateway. *methods* are
+    those that there are.
     """
 
     endpoint: str
+    methods: tuple[bytes, ...]
     tenant_id: str | None = None
     device_id: str | None = None
 
 
-def find_route(path: bytes, authentication_required: bool) -> Route:
-    """Return the route of *path* (origin-form, without query).
+@attrs.frozen
+class Routes:
+    """All routes.
 
-    Segments are percent-decoded one by one, so an id may hold an encoded slash.
-    Raises `Answered` with a 404, or 400 for an id that is not UTF-8.
+    With *authentication_required* there are those without ids as well. With
+    *post_names_device* POST is an alias of PUT: the seed prints one such example.
     """
-    first, *rest = path.removeprefix(b"/").split(b"/")
-    endpoint = ENDPOINTS.get(first)
-    if endpoint is None:
-        raise Answered(statuses.NOT_FOUND)
-    if rest in ([], [b""]):
-        if not authentication_required:
-            raise Answered(statuses.NOT_FOUND)
-        return Route(endpoint)
+
+    authentication_required: bool
+    post_names_device: bool
+
+    def find(self, path: bytes) -> Route:
+        """Return the route of *path* (origin-form, without query).
+
+        Segments are percent-decoded one by one, so an id may hold an encoded slash.
+        Raises `Answered` with a 404, or 400 for an id that is not UTF-8.
+        """
+        first, *rest = path.removeprefix(b"/").split(b"/")
+        endpoint = ENDPOINTS.get(first)
+        if endpoint is None:
+            raise Answered(Situation.NOT_FOUND)
+        if rest in ([], [b""]):
+            if not self.authentication_required:
+                raise Answered(Situation.NOT_FOUND)
+            return Route(endpoint, (b"POST",))
+        ids = _decoded(rest)
+        if len(ids) > 2:
+            raise Answered(Situation.NOT_FOUND)
+        if len(ids) < 2 or not ids[1]:
+            raise Answered(Situation.NO_DEVICE)
+        if not ids[0] and not self.authentication_required:
+            raise Answered(Situation.NO_TENANT)
+        methods = (b"PUT", b"POST") if self.post_names_device else (b"PUT",)
+        return Route(endpoint, methods, *ids)
+
+
+def endpoint_of(path: bytes) -> str:
+    """Return the endpoint that *path* begins with, for counting; else ``other``."""
+    return ENDPOINTS.get(path[1:].partition(b"/")[0], "other")
+
+
+def _decoded(segments: list[bytes]) -> list[str]:
     try:
-        ids = [unquote_to_bytes(segment).decode("utf-8") for segment in rest]
+        return [unquote_to_bytes(segment).decode("utf-8") for segment in segments]
     except UnicodeDecodeError:
-        raise Answered(statuses.MALFORMED) from None
-    if len(ids) > 2:
-        raise Answered(statuses.NOT_FOUND)
-    if len(ids) < 2 or not ids[1]:
-        raise Answered(statuses.NO_DEVICE)
-    if not ids[0] and not authentication_required:
-        raise Answered(statuses.NO_TENANT)
-    return Route(endpoint, *ids)
-
-
-def allowed_methods(route: Route) -> tuple[bytes, ...]:
-    """Return the methods of *route*.
-
-    Without ids that is POST. With ids it is PUT, and POST as an alias of it: the seed
-    prints one such example.
-    """
-    return (b"POST",) if route.device_id is None else (b"PUT", b"POST")
+        raise Answered(Situation.BAD_REQUEST) from None

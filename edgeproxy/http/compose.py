@@ -54,6 +54,15 @@ def field_value(value: bytes | str) -> bytes:
     return raw
 
 
+# RFC 6585 is newer than Twisted's table.
+_PHRASES = {
+    428: b"Precondition Required",
+    429: b"Too Many Requests",
+    431: b"Request Header Fields Too Large",
+    **RESPONSES,
+}
+
+
 def response_head(
     status: int, reason: bytes | None, fields: Fields, date: bytes
 ) -> bytes:
@@ -86,7 +95,7 @@ def response_start(status: int, reason: bytes, fields: Fields) -> bytes:
 
 
 def _status_line(status: int, reason: bytes | None) -> bytes:
-    phrase = RESPONSES.get(status, b"") if reason is None else reason
+    phrase = _PHRASES.get(status, b"") if reason is None else reason
     if not FIELD_TEXT.fullmatch(phrase):
         raise ValueError("control character in the reason phrase")
     line = b"HTTP/1.1 %d %b\r\n" % (status, phrase)

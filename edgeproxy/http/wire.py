@@ -42,6 +42,9 @@ class Wire(Protocol):
     write: Write
     _flush: Flush
 
+    # What resources know the peer of this connection by: theirs to set.
+    known_as: bytes | None = None
+
     def __init__(self, site: Site) -> None:
         self.site = self.factory = site
         self.phase = IDLE

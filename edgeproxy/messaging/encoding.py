@@ -40,7 +40,7 @@ def encode(message: Message, message_id: str) -> bytes:
         message.address, message.tenant_id, message.device_id
     )
     trace = map_of(names_and_values(message.trace.items()))
-    content_type = message.content_type
+    content_type, encoding = message.content_type, message.content_encoding
     parts = [
         _header(message),
         _ANNOTATIONS,
@@ -55,7 +55,7 @@ def encode(message: Message, message_id: str) -> bytes:
                 NULL,  # reply-to
                 NULL,  # correlation-id
                 NULL if content_type is None else _symbol(content_type),
-                NULL,  # content-encoding
+                NULL if encoding is None else _symbol(encoding),
                 NULL,  # absolute-expiry-time
                 timestamp(int(message.creation_time * 1000)),
             ]

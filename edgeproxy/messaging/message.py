@@ -32,6 +32,7 @@ class Message:
     properties: Mapping[str, Scalar]
     trace: Mapping[str, str]
     ttl: float | None = None
+    content_encoding: str | None = None
 
     @property
     def address(self) -> str:

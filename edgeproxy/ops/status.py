@@ -47,9 +47,16 @@ class Status:
         }
         self.checks["c8y-token"] = lambda: Check(credential.healthy, credential.detail)
 
-    def add_hono(self, address: str, port: int) -> None:
-        """Take note of where the Hono door is."""
-        self._hono = {"open": bool(port), "address": address, "port": port}
+    def add_hono(
+        self, address: str, port: int, tls: tuple[str, int] | None = None
+    ) -> None:
+        """Take note of where the Hono door is: plain (port 0: not), and with *tls*."""
+        self._hono = {
+            "open": bool(port) or tls is not None,
+            "address": address,
+            "port": port,
+            "tls": {"address": tls[0], "port": tls[1]} if tls else None,
+        }
 
     def add_messaging(self, store: Any, network: Any, mechanisms: list[str]) -> None:
         """Look at the event store and the consumers."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,15 +14,12 @@ from twisted.internet.defer import inlineCallbacks, maybeDeferred
 from zope.interface import implementer
 
 from edgeproxy.portal.avatars import Device, IDevice
+from edgeproxy.portal.decoys import Decoys
 from edgeproxy.portal.errors import MalformedCredentials
-from edgeproxy.portal.interfaces import ICredentialStore, ITenants, Secret
-from edgeproxy.portal.passwords import find_match
+from edgeproxy.portal.interfaces import ICredentialStore, ITenants
+from edgeproxy.portal.passwords import PasswordVerifier
 
 HASHED_PASSWORD = "hashed-password"  # Hono's name of this type of credentials
-
-# Compared when there is nothing on record, so that an unknown auth-id costs as much
-# as a wrong password.
-_NOBODY = [Secret("sha-512", hashlib.sha512(b"nobody").digest(), b"nobody")]
 
 
 @implementer(ICredentialsChecker)
@@ -36,17 +32,21 @@ class PasswordChecker:
         self,
         tenants: ITenants,
         store: ICredentialStore,
+        verifier: PasswordVerifier,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._tenants = tenants
         self._store = store
+        self._verifier = verifier
         self._wall_clock = wall_clock
+        self._decoys = Decoys()
 
     @inlineCallbacks
     def requestAvatarId(self, credentials: Any) -> Any:
         """Return the `Device` that *credentials* belong to.
 
-        Fails with `MalformedCredentials`, `TenantRefused` or `UnauthorizedLogin`.
+        Fails with `MalformedCredentials`, `TenantRefused`, `LoginUnavailable` or
+        `UnauthorizedLogin`.
         """
         try:
             username = credentials.username.decode("utf-8")
@@ -61,10 +61,21 @@ class PasswordChecker:
             record = yield maybeDeferred(
                 self._store.find_credentials, tenant_id, HASHED_PASSWORD, auth_id
             )
-        secrets = record.secrets if record is not None else _NOBODY
-        secret = find_match(secrets, credentials.password, self._wall_clock())
+        secrets = record.secrets if record is not None else ()
+        if secrets:
+            self._decoys.learn(tenant_id, secrets)
+        else:
+            secrets = self._decoys.choose(tenant_id, auth_id)
+        secret = yield maybeDeferred(
+            self._verifier.find_match,
+            secrets,
+            credentials.password,
+            self._wall_clock(),
+        )
         if secret is None or record is None or not record.enabled:
             raise UnauthorizedLogin("bad credentials")
+        if secret not in record.secrets:
+            raise UnauthorizedLogin("bad credentials")  # a decoy's
         period = (secret.not_before, secret.not_after)
         return Device(tenant_id, record.device_id, *period)
 

@@ -110,6 +110,18 @@ def canonical(text: str) -> str:
         position = match.end()
 
 
+def lookup_form(auth_id: str) -> str:
+    """Return what credentials with a certificate's *auth_id* are looked up by.
+
+    That is the canonical form of a name, and any other text as it is: an auth-id may
+    be made out of parts of the subject.
+    """
+    try:
+        return canonical(auth_id)
+    except ValueError:
+        return auth_id
+
+
 def canonical_of(name: x509.Name) -> str:
     """Return the canonical form of *name*, as a certificate has it."""
     return _joined(

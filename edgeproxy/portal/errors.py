@@ -11,3 +11,11 @@ class MalformedCredentials(UnauthorizedLogin):
 
 class TenantRefused(LoginFailed):
     """The tenant is known but disabled, or may not use this door."""
+
+
+class AdapterDisabled(TenantRefused):
+    """The tenant is enabled, but may not use this door."""
+
+
+class LoginUnavailable(LoginFailed):
+    """Nobody can say now whether the credentials are good: too many wait for that."""

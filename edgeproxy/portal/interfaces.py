@@ -92,7 +92,8 @@ class ITenants(Interface):
     def admit_tenant(tenant_id: str):  # type: ignore[no-untyped-def]
         """Return whether the tenant is known, or a Deferred of it.
 
-        Raises (or fails with) `TenantRefused` for one that may not use this door.
+        Raises (or fails with) `TenantRefused` for one that is disabled, and its
+        `AdapterDisabled` for one that may not use this door.
         """
 
 

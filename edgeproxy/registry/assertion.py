@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from edgeproxy.registry.model import Scalar
+from edgeproxy.registry.model import RegisteredDevice, Scalar, Tenant
 from edgeproxy.registry.store import RegistryStore
 
 
@@ -16,6 +16,18 @@ class AssertionRefused(Exception):
 
 class TenantNotServed(AssertionRefused):
     """The tenant is unknown, disabled, or may not use this adapter."""
+
+
+class TenantUnknown(TenantNotServed):
+    """There is no such tenant."""
+
+
+class TenantDisabled(TenantNotServed):
+    """The tenant is disabled."""
+
+
+class AdapterNotServed(TenantNotServed):
+    """The tenant may not use this adapter."""
 
 
 class DeviceNotRegistered(AssertionRefused):
@@ -28,11 +40,13 @@ class GatewayNotAuthorised(AssertionRefused):
 
 @attrs.frozen
 class Assertion:
-    """What the registry vouches for: the defaults for the device's messages.
+    """What the registry vouches for: the *device* and its *tenant*, as they are now.
 
-    A device's own default wins over its tenant's.
+    *defaults* are those for the device's messages: its own win over its tenant's.
     """
 
+    tenant: Tenant
+    device: RegisteredDevice
     defaults: Mapping[str, Scalar]
 
 
@@ -44,10 +58,12 @@ def assert_registration(
     *gateway_id* is the authenticated gateway where it is not the device itself.
     """
     tenant = store.get_tenant(tenant_id)
-    if tenant is None or not tenant.enabled:
-        raise TenantNotServed("tenant is disabled or not registered")
+    if tenant is None:
+        raise TenantUnknown("tenant is disabled or not registered")
+    if not tenant.enabled:
+        raise TenantDisabled("tenant is disabled or not registered")
     if not store.serves(tenant):
-        raise TenantNotServed("adapter is disabled")
+        raise AdapterNotServed("adapter is disabled")
     device = store.get_device(tenant_id, device_id)
     if device is None or not device.enabled:
         raise DeviceNotRegistered("device is disabled or not registered")
@@ -55,4 +71,7 @@ def assert_registration(
         gateway = store.get_device(tenant_id, gateway_id)
         if gateway is None or not gateway.enabled or not device.accepts(gateway):
             raise GatewayNotAuthorised("gateway is disabled or not registered")
-    return Assertion({**tenant.defaults, **device.defaults})
+    defaults = device.defaults
+    if tenant.defaults:
+        defaults = {**tenant.defaults, **defaults}
+    return Assertion(tenant, device, defaults)

@@ -12,17 +12,17 @@ from cryptography import x509
 from zope.interface import implementer
 
 from edgeproxy.portal.dn import canonical_of
-from edgeproxy.portal.errors import TenantRefused
+from edgeproxy.portal.errors import AdapterDisabled, TenantRefused
 from edgeproxy.portal.interfaces import (
     CredentialsRecord,
     ICredentialStore,
     ITrustingTenants,
     TrustingTenant,
 )
+from edgeproxy.portal.memory import Memory
 from edgeproxy.registry import rows
 from edgeproxy.registry.changes import Changes
 from edgeproxy.registry.credentials import record_from_json
-from edgeproxy.registry.memory import Memory
 from edgeproxy.registry.model import (
     ADAPTER,
     RegisteredDevice,
@@ -108,8 +108,9 @@ class RegistryStore:
         """Return whether the tenant is known; see `ITenants`."""
         tenant = self.get_tenant(tenant_id)
         if tenant is not None and not (tenant.enabled and self.serves(tenant)):
-            reason = "adapter is disabled" if tenant.enabled else "tenant is disabled"
-            raise TenantRefused(reason)
+            if tenant.enabled:
+                raise AdapterDisabled("adapter is disabled")
+            raise TenantRefused("tenant is disabled or not registered")
         return tenant is not None
 
     def find_credentials(

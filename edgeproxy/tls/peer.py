@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+from OpenSSL import crypto
 from twisted.cred.credentials import ICredentials
 from zope.interface import Attribute, implementer
 
@@ -34,3 +35,19 @@ def common_name_of(transport: Any) -> str | None:
     if certificate is None:
         return None
     return certificate.get_subject().CN or None
+
+
+def chain_of(transport: Any) -> list[bytes]:
+    """Return the DER of the certificates that the peer has shown, its own one first.
+
+    None at all without TLS or a certificate. To be called once data has arrived, as
+    `common_name_of`; that the peer has the key of the first is all that they prove.
+    """
+    get = getattr(transport, "getPeerCertificate", None)
+    own = get() if get is not None else None
+    if own is None:
+        return []
+    # A server's OpenSSL leaves the peer's own certificate out of the chain.
+    others = transport.getHandle().get_peer_cert_chain() or []
+    chain = [crypto.dump_certificate(crypto.FILETYPE_ASN1, c) for c in (own, *others)]
+    return chain[1:] if chain[0] in chain[1:2] else chain

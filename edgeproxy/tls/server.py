@@ -10,6 +10,7 @@ from twisted.internet.ssl import CertificateOptions, TLSVersion
 from zope.interface import implementer
 
 from edgeproxy.tls.material import load_key_material
+from edgeproxy.tls.queue import clear_errors
 from edgeproxy.tls.trust import load_trust
 
 # Sessions are never resumed: a resumed one has no certificate to look at. The id is
@@ -25,18 +26,27 @@ class ServerTLS:
     """TLS 1.2 and 1.3 with the certificate (chain) and key in these files.
 
     With *ca_path*, a file or folder of CAs, clients may present a certificate; one
-    from anybody else ends the handshake. Raises `TLSFileError`.
+    from anybody else ends the handshake. With *any_client* they may present any: that
+    they have its key is all that is known then (`tls.chains`). Raises `TLSFileError`.
     """
 
     def __init__(
-        self, cert_path: str, key_path: str, ca_path: str | None = None
+        self,
+        cert_path: str,
+        key_path: str,
+        ca_path: str | None = None,
+        any_client: bool = False,
     ) -> None:
         self._paths = cert_path, key_path, ca_path
+        self._any_client = any_client
         self.reload()
 
     def reload(self) -> None:
         """Read the files anew; connections made from now on use them."""
-        self._context = _context(*self._paths)
+        context = _context(*self._paths)
+        if self._any_client:
+            context.set_verify(SSL.VERIFY_PEER, _take_any)
+        self._context = context
 
     def serverConnectionForTLS(self, tlsProtocol: Any) -> Any:
         """Return a connection with the newest context."""
@@ -59,3 +69,9 @@ def _context(cert_path: str, key_path: str, ca_path: str | None) -> Any:
         load_trust(ca_path)._addCACertsToContext(context)
         context.set_verify(SSL.VERIFY_PEER, lambda _, __, ___, ____, good: bool(good))
     return context
+
+
+def _take_any(*_: object) -> bool:
+    """Take any certificate, whatever OpenSSL thinks of it (its verify callback)."""
+    clear_errors()
+    return True

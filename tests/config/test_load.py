@@ -37,7 +37,15 @@ BAD_FILES = [
         'c8y.auth_method = "basic"',
         "c8y.auth_method: 'basic' is not implemented by this version",
     ),
-    ('hono.compat = "2"', "hono.compat: '2' is not implemented by this version"),
+    ('hono.compat = "3"', "hono.compat: '3' is not one of '0.6', '2'"),
+    (
+        'hono.http.cert_path = "x"',
+        "hono.http.cert_path: needs hono.http.key_path as well",
+    ),
+    (
+        'hono.http.cert_path = "x"\nhono.http.key_path = "y"\nhono.http.port = 8080',
+        "hono.http.port: is the same as hono.http.insecure_port: 8080",
+    ),
     (
         'hono.messaging.type = "kafka"',
         "hono.messaging.type: 'kafka' is not one of 'embedded'",

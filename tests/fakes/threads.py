@@ -17,8 +17,8 @@ class ThreadClock(Clock):
         super().__init__()
         self._calls: queue.Queue[Callable[[], None]] = queue.Queue()
 
-    def callFromThread(self, call: Callable[[], None]) -> None:
-        self._calls.put(call)
+    def callFromThread(self, call: Callable[..., None], *arguments: Any) -> None:
+        self._calls.put(lambda: call(*arguments))
 
     def wait_for(self, done: Deferred[Any]) -> None:
         """Make calls until *done* has fired; 10 seconds at most for each."""

@@ -24,6 +24,7 @@ from edgeproxy.portal.interfaces import (
     Secret,
 )
 from edgeproxy.portal.login import login_as
+from edgeproxy.portal.passwords import PasswordVerifier
 
 
 def secret(password: bytes, function: str = "sha-256", **more: Any) -> Secret:
@@ -53,7 +54,8 @@ class Store:
 
 class PasswordTests(SynchronousTestCase):
     def login(self, user: bytes, password: bytes, store: Store) -> Any:
-        checker = PasswordChecker(store, store, wall_clock=lambda: 1000.0)
+        verifier = PasswordVerifier(None, None)
+        checker = PasswordChecker(store, store, verifier, wall_clock=lambda: 1000.0)
         login = login_as(Portal(DeviceRealm(), [checker]), IDevice)
         return login(UsernamePassword(user, password))
 
@@ -75,7 +77,8 @@ class PasswordTests(SynchronousTestCase):
         store = Store()
         verifyObject(ICredentialStore, store)
         verifyObject(ITenants, store)
-        verifyObject(ICredentialsChecker, PasswordChecker(store, store))
+        verifier = PasswordVerifier(None, None)
+        verifyObject(ICredentialsChecker, PasswordChecker(store, store, verifier))
         verifyObject(IRealm, DeviceRealm())
 
     def test_the_right_password_of_each_hash_function_gets_in(self) -> None:
@@ -106,6 +109,18 @@ class PasswordTests(SynchronousTestCase):
         self.gets_in(Store(secret(b"p", not_before=999, not_after=1001)))
         for period in ({"not_before": 1000}, {"not_after": 1000}):
             self.is_refused(Store(secret(b"p", **period)))
+
+    def test_a_decoy_lets_nobody_in(self) -> None:
+        store = Store(secret(b"p"))
+        verifier = PasswordVerifier(None, None)
+        checker = PasswordChecker(store, store, verifier, wall_clock=lambda: 1000.0)
+        login = login_as(Portal(DeviceRealm(), [checker]), IDevice)
+        self.successResultOf(login(UsernamePassword(b"a@T", b"p")))
+        # It is compared with the secret of the other, which does match.
+        unknown = login(UsernamePassword(b"other@T", b"p"))
+        self.failureResultOf(unknown, UnauthorizedLogin)
+        store.record = CredentialsRecord("d", True, ())
+        self.failureResultOf(login(UsernamePassword(b"a@T", b"p")), UnauthorizedLogin)
 
     def test_what_is_disabled_is_refused(self) -> None:
         self.is_refused(Store(secret(b"p", enabled=False)))

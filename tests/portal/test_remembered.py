@@ -20,53 +20,96 @@ class RememberedTests(SynchronousTestCase):
         self.logins = RememberedLogins(
             lambda credentials: self.answer,
             lambda: self.generation,
+            lambda *device: self.changes.get(device, 0),
             lambda: self.now,
         )
+        self.changes: dict[tuple[str, ...], int] = {}
 
-    def log_in(self, authorization: bytes = b"Basic x") -> None:
-        self.logins.log_in(authorization, None).addErrback(lambda _: None)
+    def change(self, *device: str) -> None:
+        """Change *device* in the registry."""
+        self.generation += 1
+        self.changes[device] = self.generation
+
+    def log_in(self, proof: bytes = b"Basic x") -> None:
+        key = self.logins.key_of(proof)
+        self.logins.log_in(key, None).addErrback(lambda _: None)
+
+    def recall(self, proof: bytes = b"Basic x") -> Device | None:
+        return self.logins.recall(self.logins.key_of(proof))
 
     def test_a_login_is_recalled(self) -> None:
-        self.assertIsNone(self.logins.recall(b"Basic x"))
+        self.assertIsNone(self.recall())
         self.log_in()
-        self.assertEqual(self.logins.recall(b"Basic x"), Device("T", "d"))
+        self.assertEqual(self.recall(), Device("T", "d"))
 
     def test_any_other_value_is_not(self) -> None:
         self.log_in()
         for value in (b"Basic y", b"basic x", b"Basic x ", b""):
-            self.assertIsNone(self.logins.recall(value))
+            self.assertIsNone(self.recall(value))
 
     def test_a_refused_login_is_not_remembered(self) -> None:
         self.answer = fail(UnauthorizedLogin())
         self.log_in()
-        self.assertIsNone(self.logins.recall(b"Basic x"))
+        self.assertIsNone(self.recall())
 
-    def test_any_change_of_the_registry_forgets_everything(self) -> None:
+    def test_a_change_of_the_device_forgets_it(self) -> None:
         self.log_in()
-        self.generation = 1
-        self.assertIsNone(self.logins.recall(b"Basic x"))
+        self.change("T", "other")
+        self.assertIsNotNone(self.recall())
+        self.change("T", "d")
+        self.assertIsNone(self.recall())
+        self.answer = succeed(Device("T", "d"))
         self.log_in()
-        self.assertIsNotNone(self.logins.recall(b"Basic x"))
+        self.assertIsNotNone(self.recall())
 
     def test_a_change_during_the_login_forgets_it(self) -> None:
         self.answer = answer = Deferred()
         self.log_in()
-        self.generation = 1
+        self.change("T", "d")
         answer.callback(Device("T", "d"))
-        self.assertIsNone(self.logins.recall(b"Basic x"))
+        self.assertIsNone(self.recall())
+
+    def test_who_comes_meanwhile_shares_the_outcome(self) -> None:
+        asked: list[Deferred[Any]] = []
+        self.logins._login = lambda _: asked.append(Deferred()) or asked[-1]
+        key = self.logins.key_of(b"Basic x")
+        logins = [self.logins.log_in(key, None) for _ in range(3)]
+        self.assertEqual(len(asked), 1)
+        asked[0].callback(Device("T", "d"))
+        for login in logins:
+            self.assertEqual(self.successResultOf(login), Device("T", "d"))
+        logins = [self.logins.log_in(key, None) for _ in range(2)]
+        asked[1].errback(UnauthorizedLogin())
+        for login in logins:
+            self.failureResultOf(login, UnauthorizedLogin)
+
+    def test_who_comes_after_a_change_does_not(self) -> None:
+        asked: list[Deferred[Any]] = []
+        self.logins._login = lambda _: asked.append(Deferred()) or asked[-1]
+        key = self.logins.key_of(b"Basic x")
+        before = self.logins.log_in(key, None)
+        self.change("T", "d")
+        after = self.logins.log_in(key, None)
+        asked[0].callback(Device("T", "d"))
+        asked[1].errback(UnauthorizedLogin())
+        self.successResultOf(before)
+        self.failureResultOf(after, UnauthorizedLogin)
 
     def test_it_counts_as_long_as_the_secret_does(self) -> None:
         self.answer = succeed(Device("T", "d", 999.0, 1001.0))
         self.log_in()
         for now, expected in ((1000.0, True), (1001.0, False), (999.0, False)):
             self.now = now
-            recalled = self.logins.recall(b"Basic x") is not None
+            recalled = self.recall() is not None
             self.assertEqual(recalled, expected)
 
     def test_memory_is_bounded_and_holds_no_secret(self) -> None:
-        self.patch(module, "MOST", 3)
+        self.patch(module, "MOST", 4)
+        self.setUp()
         for number in range(10):
             self.answer = succeed(Device("T", "d"))
             self.log_in(b"Basic secret%d" % number)
-            self.assertLessEqual(len(self.logins._devices), 3)
-        self.assertNotIn("secret", repr(self.logins._devices))
+            self.assertLessEqual(len(self.logins._devices), 4)
+            self.assertIsNotNone(self.recall(b"Basic secret%d" % number))
+        kept = self.logins._devices
+        self.assertNotIn("secret", repr([kept._young, kept._old]))

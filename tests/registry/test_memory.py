@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from edgeproxy.portal.memory import Memory
 from edgeproxy.registry import changes as module
 from edgeproxy.registry.changes import Changes
-from edgeproxy.registry.memory import Memory
 
 
 class MemoryTests(SynchronousTestCase):
