@@ -61,8 +61,9 @@ def add_hono_door(
 
 def _authentication(assembly: Assembly, registry: RegistryStore) -> Authentication:
     """Return what logs devices in, by certificates and by passwords."""
-    # One processor is left to everything else, if there are several.
-    threads = ThreadPool(1, max(1, (os.cpu_count() or 1) - 1), "passwords")
+    # One processor is left to everything else, if there are several. No thread runs
+    # before the first bcrypt: a service that cannot start has to end.
+    threads = ThreadPool(0, max(1, (os.cpu_count() or 1) - 1), "passwords")
     threads.start()
     assembly.closing.append(threads.stop)
     verifier = PasswordVerifier(assembly.reactor, threads)
