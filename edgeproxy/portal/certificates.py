@@ -112,7 +112,10 @@ class CertificateChecker:
         """Return the tenant's `Device` with this *chain*, or fail."""
         anchor, not_before, not_after = _validated(tenant, chain, issuer, now)
         yield maybeDeferred(self._tenants.admit_tenant, tenant.tenant_id)
-        auth_id = _auth_id(chain[0].subject, anchor.auth_id_template)
+        try:
+            auth_id = _auth_id(chain[0].subject, anchor.auth_id_template)
+        except ValueError as error:
+            raise UnauthorizedLogin(str(error)) from None
         record = yield maybeDeferred(
             self._store.find_credentials, tenant.tenant_id, X509_CERT, auth_id
         )

@@ -113,13 +113,10 @@ def canonical(text: str) -> str:
 def lookup_form(auth_id: str) -> str:
     """Return what credentials with a certificate's *auth_id* are looked up by.
 
-    That is the canonical form of a name, and any other text as it is: an auth-id may
-    be made out of parts of the subject.
+    That is the canonical form of a name; text without an equals sign is taken as it is,
+    as an auth-id may be made out of parts of the subject. Raises `ValueError`.
     """
-    try:
-        return canonical(auth_id)
-    except ValueError:
-        return auth_id
+    return canonical(auth_id) if "=" in auth_id else auth_id
 
 
 def canonical_of(name: x509.Name) -> str:

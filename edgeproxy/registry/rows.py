@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from edgeproxy.portal.dn import canonical, canonical_of
+from edgeproxy.portal.dn import canonical_of, lookup_form
 from edgeproxy.registry.anchors import subject_in
 
 X509_CERT = "x509-cert"
@@ -25,8 +25,8 @@ def as_text(data: Any) -> str:
 
 
 def lookup_key(kind: str, auth_id: str) -> str:
-    """Return what credentials are found by; raises `ValueError` for what is no DN."""
-    return canonical(auth_id) if kind == X509_CERT else auth_id
+    """Return what credentials are found by; raises `ValueError` for a broken name."""
+    return lookup_form(auth_id) if kind == X509_CERT else auth_id
 
 
 def put_tenant(db: sqlite3.Connection, tenant_id: str, data: Mapping[str, Any]) -> str:

@@ -106,7 +106,10 @@ class StoreTests(SynchronousTestCase):
         record = self.store.find_credentials("T", "x509-cert", key)
         assert record is not None
         self.assertEqual(record.secrets[0].not_after, 2208988800.0)
-        wrong = data | {"auth-id": "no name"}
+        self.store.put_credentials("T", "d", data | {"auth-id": "made of parts"})
+        found = self.store.find_credentials("T", "x509-cert", "made of parts")
+        self.assertIsNotNone(found)
+        wrong = data | {"auth-id": "CN=d,,O=ACME"}
         self.assertRaises(ValueError, self.store.put_credentials, "T", "d", wrong)
 
     def test_a_file_that_is_no_database_is_named(self) -> None:

@@ -78,6 +78,17 @@ class ServerTests(SynchronousTestCase):
             with self.assertRaises(SSL.Error):
                 self.shake_hands(self.server(), version, self.foreign)
 
+    def test_any_certificate_is_taken_where_that_is_wanted(self) -> None:
+        paths = (str(self.files.server_cert), str(self.files.server_key))
+        server = ServerTLS(*paths, any_client=True)
+        for version in (SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION):
+            self.assertIsNone(self.shake_hands(server, version)[0])
+            for files in (self.files, self.foreign):
+                found = self.shake_hands(server, version, files)
+                self.assertEqual(found[0], "somebody")
+        server.reload()
+        self.assertEqual(self.shake_hands(server, files=self.foreign)[0], "somebody")
+
     def test_without_cas_nobody_is_asked(self) -> None:
         found = self.shake_hands(self.server(ca=False), files=self.files)
         self.assertIsNone(found[0])

@@ -551,7 +551,7 @@ class CredentialsTests(ApiTestCase):
             [{"type": "psk", "auth-id": "a", "secrets": [{}]}],
             [{"type": "psk", "auth-id": "a", "secrets": [{"key": "="}]}],
             [{"type": "rpk", "auth-id": "a", "secrets": [{"key": SALT}]}],
-            [{"type": "x509-cert", "auth-id": "device", "secrets": [{}]}],
+            [{"type": "x509-cert", "auth-id": "CN=d,,O=x", "secrets": [{}]}],
             [{"type": "x509-cert", "auth-id": "CN=d", "secrets": [{}, {}]}],
             [{"type": "x509-cert", "auth-id": "CN=d", "cert": cert}],
             [{"type": "x509-cert", "auth-id": "CN=d"}],
