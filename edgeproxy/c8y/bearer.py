@@ -10,7 +10,9 @@ another half. (DESIGN §5, "Token"; facts: Cumulocity §1.7.)
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from math import inf
+from typing import Any
 
 import jwt
 from attrs import evolve, field, frozen
@@ -38,9 +40,22 @@ OLDEST_WHEN_ASKED = 0.5
 MARGIN_PART = 0.05
 MARGIN_MOST = 15.0
 
+# Claims that may be shown: none is a secret (facts of Cumulocity, section 1.7).
+_SHOWN = ("iss", "sub", "ten", "iat", "nbf", "exp")
+
 
 class NotAToken(Exception):
     """The message is not an answer that may be used as a credential."""
+
+
+def token_in(payload: bytes) -> bytes:
+    """Return the token in the *payload* ``71,<token>``, or raise `NotAToken`."""
+    if len(payload) > MAX_ANSWER:
+        raise NotAToken(f"longer than {MAX_ANSWER} bytes")
+    match = _ANSWER.fullmatch(payload)
+    if match is None:
+        raise NotAToken("not of the form 71,<token>")
+    return match[1]
 
 
 @frozen
@@ -55,21 +70,30 @@ class BearerToken:
     life: float
     first_seen: float
     vouched: float
+    claims: Mapping[str, Any] = field(factory=dict)
 
     @classmethod
-    def from_answer(cls, payload: bytes, asked: float, now: float) -> BearerToken:
-        """Return the token in *payload*, which answers what we *asked* then."""
-        if len(payload) > MAX_ANSWER:
-            raise NotAToken(f"longer than {MAX_ANSWER} bytes")
-        match = _ANSWER.fullmatch(payload)
-        if match is None:
-            raise NotAToken("not of the form 71,<token>")
-        token = match[1]
-        return cls(b"Bearer " + token, _life(token), now, asked)
+    def of(cls, token: bytes, asked: float, now: float) -> BearerToken:
+        """Return *token*, which answers what we *asked* then; or raise `NotAToken`."""
+        claims = _claims(token)
+        return cls(b"Bearer " + token, _life(claims), now, asked, claims)
 
     def vouched_again(self, asked: float) -> BearerToken:
         """Return the same token after the cloud has answered with it once more."""
         return evolve(self, vouched=max(self.vouched, asked))
+
+    @property
+    def tenant(self) -> frozenset[str]:
+        """The tenant's domain, and the one that Cumulocity's own links have.
+
+        Those begin with the tenant's id, whatever the tenant is called (facts of
+        Cumulocity, 4.1).
+        """
+        issuer, tenant = self.claims.get("iss"), self.claims.get("ten")
+        if not isinstance(issuer, str):
+            return frozenset()
+        domain = issuer.lower()
+        return frozenset({domain, f"{tenant}.{domain.partition('.')[2]}".lower()})
 
     @property
     def usable_until(self) -> float:
@@ -97,11 +121,15 @@ class BearerToken:
         return ASK_AGAIN_AFTER * self.life
 
 
-def _life(token: bytes) -> float:
+def _claims(token: bytes) -> Mapping[str, Any]:
     try:
         claims = jwt.decode(token.decode("ascii"), options={"verify_signature": False})
     except (jwt.PyJWTError, ValueError, RecursionError):
         raise NotAToken("not a JWT") from None
+    return {name: claims[name] for name in _SHOWN if name in claims}
+
+
+def _life(claims: Mapping[str, Any]) -> float:
     issued, expires = claims.get("iat"), claims.get("exp")
     if not isinstance(issued, (int, float)) or not isinstance(expires, (int, float)):
         return SHORTEST_LIFE

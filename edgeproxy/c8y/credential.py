@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
@@ -24,6 +26,12 @@ class IDeviceCredential(Interface):
     healthy: bool = Attribute("""Whether requests can be sent as things stand.""")
 
     detail: str = Attribute("""The state in words, for people.""")
+
+    shown: dict[str, Any] = Attribute("""What may be shown of it; no secret.""")
+
+    tenant: frozenset[str] = Attribute(
+        """Names of the tenant that the credential tells, in lower case."""
+    )
 
     def fetch() -> Deferred[bytes]:
         """Return *current*, and wait for it if there is none.

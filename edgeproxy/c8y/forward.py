@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -13,18 +13,19 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IBodyProducer
 
 from edgeproxy.c8y.credential import CredentialUnavailable, IDeviceCredential
+from edgeproxy.c8y.plan import Plan
+from edgeproxy.c8y.probe import Probe
 from edgeproxy.http.collect import collect
-from edgeproxy.http.compose import response_start
 from edgeproxy.http.errors import ProtocolError
 from edgeproxy.http.failures import RequestFailed
-from edgeproxy.http.fields import HOP_BY_HOP, end_to_end
-from edgeproxy.http.head import Fields
-from edgeproxy.http.pool import Pool
-from edgeproxy.http.prepared import Prepared, field_line
+from edgeproxy.http.prepared import field_line
 from edgeproxy.http.relay import RequestRelay, ResponseRelay
 from edgeproxy.http.response import Response
-from edgeproxy.http.responsehead import ResponseHead
+from edgeproxy.http.tunnel import join
 from edgeproxy.metrics import counters
+
+if TYPE_CHECKING:
+    from edgeproxy.c8y.proxy import ProxyResource
 
 BAD_GATEWAY = b"Error communicating with Cumulocity"  # seed 000, possible errors
 
@@ -34,9 +35,6 @@ REPLAYABLE = 1 << 20
 # Seconds. A long poll is silent for up to ten minutes (facts of Cumulocity, §4.6).
 SILENCE = 900.0
 
-# Made anew by our side of the client's connection.
-_NOT_RETURNED = HOP_BY_HOP | {b"content-length"}
-
 
 @lru_cache(maxsize=2)
 def _authorization_line(value: bytes) -> bytes:
@@ -44,19 +42,8 @@ def _authorization_line(value: bytes) -> bytes:
     return field_line(b"Authorization", value)
 
 
-def _returned(head: ResponseHead) -> tuple[bytes | None, Fields]:
-    """Return the fields that the client gets, and the start of its response's head.
-
-    That is None where the head cannot be used as it is: without a Date.
-    """
-    fields = end_to_end(head, _NOT_RETURNED)
-    if b"date" not in head.index:
-        return None, fields
-    return response_start(head.status, head.reason, fields), fields
-
-
 class Forward:
-    """Sends *request* as *prepared* to *upstream*, and answers it.
+    """Takes *request* through *door* as its *plan* says, and answers it.
 
     With a *credential* the request is the device's: its authorization is added, and
     after a 401 a fresher one is tried once. Without, it authenticates itself, and
@@ -65,17 +52,30 @@ class Forward:
 
     _log = Logger()
 
+    __slots__ = (
+        "_authorization",
+        "_body",
+        "_cancel",
+        "_credential",
+        "_door",
+        "_left",
+        "_plan",
+        "_refused",
+        "_replayable",
+        "_request",
+    )
+
     def __init__(
         self,
-        upstream: Pool,
-        credential: IDeviceCredential | None,
+        door: ProxyResource,
         request: Any,
-        prepared: Prepared,
+        plan: Plan,
+        credential: IDeviceCredential | None,
     ) -> None:
-        self._upstream = upstream
-        self._credential = credential
+        self._door = door
         self._request = request
-        self._prepared = prepared
+        self._plan = plan
+        self._credential = credential
         self._body: bytes | IBodyProducer | None = None
         self._replayable = True
         self._authorization: bytes | None = None
@@ -100,7 +100,12 @@ class Forward:
             self._wait(collect(body, REPLAYABLE), self._collected)
         else:
             self._body, self._replayable = RequestRelay(body), False
-            self._authorize()
+            if self._credential is None:
+                self._send(None)
+            else:
+                # It cannot be sent again, so it has to be right the first time.
+                probe = Probe(self._door.upstream, self._credential)
+                self._wait(probe.start(), self._send)
 
     def _client_left(self, _: Failure) -> None:
         self._left = True
@@ -132,8 +137,8 @@ class Forward:
             self._authorization = authorization
             extra = _authorization_line(authorization)
         self._cancel = None
-        exchange = self._upstream.send(
-            self._prepared,
+        exchange = self._door.upstream.send(
+            self._plan.prepared,
             self._body,
             self,
             extra=extra,
@@ -168,9 +173,11 @@ class Forward:
         request = self._request
         head = response.head
         counters.C8Y_RESPONSES[head.status] += 1
-        if head.follows is None:
-            head.follows = self.__class__, _returned(head)
-        start, fields = head.follows[1]
+        host = request.head.index.get(b"host")
+        start, fields = self._door.returned.head(head, host)
+        if head.status == 101:
+            join(request, response, fields)
+            return
         body = response.take()
         if request.method == b"HEAD" or head.status in (204, 304):
             request.start(head.status, head.reason, fields, head.announced)
@@ -188,20 +195,21 @@ class Forward:
         self._cancel = None
         if self._left or failure.check(ConnectionLost, ConnectionDone):
             return  # the client has left, perhaps amid its body: nobody is to be told
+        request = self._request
         if failure.check(ProtocolError) and failure.value.status < 500:
-            self._request.respond(failure.value.status, None, [], b"")
+            request.respond(failure.value.status, None, [], b"")
             return  # its body was malformed
         cause = "credential" if failure.check(CredentialUnavailable) else "upstream"
-        counters.C8Y_FAILURES.labels(cause).inc()
-        request = self._request
+        counters.C8Y_FAILURES[cause] += 1
         if failure.check(CredentialUnavailable, RequestFailed, ProtocolError):
             self._log.error(
-                "{method} {path} not forwarded: {reason}",
-                method=request.method.decode("ascii", "replace"),
-                path=request.path.decode("ascii", "replace"),
+                "{request} ({number}) not forwarded: {reason}",
+                request=request.head.summary,
+                number=request.number,
                 reason=failure.getErrorMessage(),
             )
         else:
             self._log.failure("a request was not forwarded", failure)
         content_type = (b"Content-Type", b"text/plain; charset=utf-8")
-        request.respond(502, None, [content_type], BAD_GATEWAY)
+        number = (b"X-Request-ID", request.number.encode())
+        request.respond(502, None, [content_type, number], BAD_GATEWAY)

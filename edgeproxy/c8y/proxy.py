@@ -10,67 +10,56 @@ from zope.interface import implementer
 
 from edgeproxy.c8y.credential import IDeviceCredential
 from edgeproxy.c8y.forward import Forward
-from edgeproxy.c8y.routes import (
-    METHODS,
-    authenticates_itself,
-    is_login,
-    is_web_ui,
-    upstream_target,
-)
-from edgeproxy.http.fields import HOP_BY_HOP, end_to_end
-from edgeproxy.http.head import Fields
+from edgeproxy.c8y.plan import Planner, Refusal
+from edgeproxy.c8y.returned import Returned
+from edgeproxy.c8y.visitors import Visitors
+from edgeproxy.http.foreign import OwnNames
 from edgeproxy.http.interfaces import IStreamingResource
 from edgeproxy.http.pool import Pool
-from edgeproxy.http.prepared import Prepared
-from edgeproxy.http.requesthead import RequestHead
-
-# Host is the tenant's; Content-Length and Expect are made anew with the body.
-_NOT_FORWARDED = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
-
-
-# What goes upstream for a request, and whether as the device; or a refusal.
-Plan = tuple[Prepared, bool] | tuple[int, Fields]
 
 
 @implementer(IStreamingResource)
 class ProxyResource(Resource):
-    """Everything below ``/c8y``; *host* is what Cumulocity knows the tenant by."""
+    """Everything below ``/c8y``.
+
+    *tenant* are the names that Cumulocity knows the tenant by, *own* those of this
+    machine; *secure* tells whether clients come over TLS. With *visitors* they must
+    have logged in with a client certificate.
+    """
 
     isLeaf = True
     streaming = True
 
     def __init__(
-        self, upstream: Pool, credential: IDeviceCredential, host: bytes
+        self,
+        upstream: Pool,
+        credential: IDeviceCredential,
+        tenant: set[str],
+        own: OwnNames,
+        secure: bool = False,
+        visitors: Visitors | None = None,
     ) -> None:
         super().__init__()
-        self._upstream = upstream
+        self.upstream = upstream
+        self.returned = Returned(
+            tenant, lambda: credential.tenant, upstream.origin.port, secure
+        )
         self._credential = credential
-        self._host = (b"Host", host)
+        self._visitors = visitors
+        scheme = b"https" if secure else b"http"
+        authority = upstream.authority
+        self._planner = Planner(authority, authority, own, scheme)
 
     def render(self, request: Any) -> int:
         """Forward *request*, or answer it where it has no business at Cumulocity."""
-        head = request.head
-        if head.follows is None or head.follows[0] is not self:
-            head.follows = self, self._plan(head)
-        first, second = head.follows[1]
-        if type(first) is int:
-            request.respond(first, None, second, b"")
-        else:
-            credential = self._credential if second else None
-            Forward(self._upstream, credential, request, first).start()
+        if self._visitors is None or self._visitors.admit(request):
+            head = request.head
+            if head.follows is None or head.follows[0] is not self:
+                head.follows = self, self._planner.plan(head)
+            plan = head.follows[1]
+            if type(plan) is Refusal:
+                request.respond(plan.status, None, plan.fields, plan.body)
+            else:
+                credential = self._credential if plan.as_device else None
+                Forward(self, request, plan, credential).start()
         return NOT_DONE_YET
-
-    def _plan(self, head: RequestHead) -> Plan:
-        """Conclude from *head* alone what is done with its request."""
-        target = upstream_target(head.uri)
-        if head.method not in METHODS:
-            # First, as the target of CONNECT is no path.
-            return 405, [(b"Allow", b", ".join(METHODS))]
-        if target is None:
-            return 404, []
-        as_device = not (authenticates_itself(head) or is_login(target))
-        if as_device and is_web_ui(target):
-            return 403, []
-        fields = [self._host, *end_to_end(head, _NOT_FORWARDED)]
-        prepared = Prepared(self._upstream.authority, head.method, target, fields)
-        return prepared, as_device

@@ -13,8 +13,9 @@ from edgeproxy.http.requesthead import RequestHead
 
 PREFIX = b"/c8y"
 
-# Seed 000: all methods of the REST API. CONNECT and TRACE are no business of it.
-METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
+# Seed 000: every method is forwarded. These two are between a client and its proxy.
+REFUSED_METHODS = frozenset({b"CONNECT", b"TRACE"})
+USUAL_METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
 
 # Parts of the REST API whose resources may be named *.js (binaries, external ids).
 _REST_APIS = frozenset(

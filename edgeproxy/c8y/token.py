@@ -1,9 +1,7 @@
-"""The device credential as a JWT that Cumulocity hands out over MQTT.
+"""The device credential as a JWT that Cumulocity hands out, and gives anew.
 
-An empty message on ``s/uat`` is answered with ``71,<token>`` on ``s/dat``, straight
-from Cumulocity or through a local broker's bridge under a prefix. Every client of that
-broker sees every answer and could publish one, so a token is believed only while one
-is asked for, and never when the broker had kept it.
+Where it comes from is its source's business; when to ask, how often, and what to use
+meanwhile, is decided here.
 """
 
 from __future__ import annotations
@@ -12,21 +10,18 @@ import random
 import time
 from collections.abc import Callable
 from math import inf
+from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import (
-    IDelayedCall,
-    IReactorTime,
-    IStreamClientEndpoint,
-)
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from edgeproxy.c8y.bearer import BearerToken, NotAToken
+from edgeproxy.c8y.bearer import BearerToken
 from edgeproxy.c8y.credential import CredentialUnavailable, IDeviceCredential
 from edgeproxy.c8y.question import Question
-from edgeproxy.mqtt.client import MAX_DELAY, MQTTClient
+from edgeproxy.c8y.tokensource import TokenSource
 
 # Seconds a request waits for its first token at most.
 WAIT = 5.0
@@ -34,10 +29,6 @@ WAIT = 5.0
 # Seconds between attempts that failed; half to all of it, doubled each time.
 FIRST_BACKOFF = 1.0
 MOST_BACKOFF = 8.0
-
-# Seconds between attempts to reach a broker on the same machine.
-LOCAL_MAX_DELAY = 1.5
-
 
 # Linux has it; elsewhere a suspend makes tokens look younger than they are.
 _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -52,48 +43,27 @@ def boottime() -> float:
 class JWTCredential(Service):
     """Keeps a token that is good, and gets another when it is not.
 
-    *prefix* is that of the local bridge, such as ``c8y``, or empty for Cumulocity's own
-    endpoint. *now* is the monotonic clock, in seconds; *clock* only wakes us up. With
-    *refresh* off a token is used until it is refused, whatever its age.
+    *source* is asked for it. *now* is the monotonic clock, in seconds; *clock* only
+    wakes us up. With *refresh* off a token is used until it is refused, whatever its
+    age.
     """
 
     _log = Logger()
 
     def __init__(
         self,
-        endpoint: IStreamClientEndpoint,
+        source: TokenSource,
         clock: IReactorTime,
-        client_id: str,
         *,
-        prefix: str = "c8y",
-        username: str | None = None,
-        password: bytes | None = None,
-        keepalive: int = 60,
-        name: str = "MQTT",
         refresh: bool = True,
         wait: float = WAIT,
         now: Callable[[], float] = boottime,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._uat, self._dat = (
-            f"{prefix}/{topic}" if prefix else topic for topic in ("s/uat", "s/dat")
-        )
+        self._source = source
         self._clock, self._now, self._jitter = clock, now, jitter
         self._refresh, self._wait = refresh, wait
-        self._client = MQTTClient(
-            endpoint,
-            clock,
-            client_id,
-            name=name,
-            username=username,
-            password=password,
-            keepalive=keepalive,
-            subscriptions=[(self._dat, 0)],
-            on_message=self._message,
-            on_connected=self._connected,
-            max_delay=LOCAL_MAX_DELAY if prefix else MAX_DELAY,
-            jitter=jitter,
-        )
+        source.begin(self)
         self._token: BearerToken | None = None
         self._usable_until = -inf
         self._question: Question | None = None
@@ -102,7 +72,6 @@ class JWTCredential(Service):
         self._same_until = self._backoff_until = -inf
         self._trouble = "waiting for a device token"
         self._last_refused = b""
-        self._unusable = ""
         self._next: IDelayedCall | None = None
 
     # -- IDeviceCredential ---------------------------------------------------------
@@ -127,6 +96,14 @@ class JWTCredential(Service):
         if not self._refresh:
             return "token good until it is refused"
         return f"token good for {self._usable_until - self._now():.0f} s at least"
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        return {} if self._token is None else dict(self._token.claims)
+
+    @property
+    def tenant(self) -> frozenset[str]:
+        return frozenset() if self._token is None else self._token.tenant
 
     def fetch(self) -> Deferred[bytes]:
         current = self.current
@@ -154,13 +131,13 @@ class JWTCredential(Service):
 
     def startService(self) -> None:
         super().startService()
-        self._client.startService()
+        self._source.startService()
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
         self._finish(CredentialUnavailable("edgeproxy is stopping"))
         self._wake_up_in(None)
-        return self._client.stopService()
+        return maybeDeferred(self._source.stopService)
 
     # -- asking --------------------------------------------------------------------
 
@@ -190,18 +167,14 @@ class JWTCredential(Service):
     def _start_asking(self) -> Question:
         self._wake_up_in(None)
         self._question = Question(
-            self._clock, self._now, self._put, self._no_answer, self._wait
+            self._clock, self._now, self._source.ask, self._no_answer, self._wait
         )
         return self._question
 
-    def _put(self) -> bool:
-        if not self._client.connected:
-            return False
-        # Cumulocity sporadically blocks on QoS 1 here.
-        self._client.publish(self._uat, b"", qos=0).addErrback(lambda failure: None)
-        return True
+    # -- from the source -------------------------------------------------------------
 
-    def _connected(self) -> None:
+    def connected(self) -> None:
+        """Know that the source can be asked from now on."""
         # What failed on the connection before says nothing about this one.
         self._failures, self._backoff_until = 0, -inf
         if self._question is not None:
@@ -209,24 +182,23 @@ class JWTCredential(Service):
         else:
             self._schedule()
 
-    def _message(self, topic: str, payload: bytes, retained: bool) -> None:
+    def answered(self, token: bytes) -> None:
+        """Take *token*, if there is a question that it can be the answer to.
+
+        Raises `NotAToken` for what cannot be used; the question stays open then.
+        """
         asked = self._question.first_put if self._question is not None else None
-        if asked is None or retained or topic != self._dat:
+        if asked is None:
             return
         now = self._now()
-        try:
-            token = BearerToken.from_answer(payload, asked, now)
-        except NotAToken as error:
-            # Other templates may come this way; the question stays open.
-            self._unusable = str(error)
-            return
+        found = BearerToken.of(token, asked, now)
         old = self._token
-        if old is not None and old.header == token.header:
-            token = old.vouched_again(asked)
-            self._same_until = now + token.ask_again_after
-        self._token = token
-        self._usable_until = token.usable_until if self._refresh else inf
-        self._failures, self._unusable = 0, ""
+        if old is not None and old.header == found.header:
+            found = old.vouched_again(asked)
+            self._same_until = now + found.ask_again_after
+        self._token = found
+        self._usable_until = found.usable_until if self._refresh else inf
+        self._failures = 0
         self._finish(None)
 
     def _no_answer(self) -> None:
@@ -234,15 +206,7 @@ class JWTCredential(Service):
         backoff = min(MOST_BACKOFF, FIRST_BACKOFF * 2 ** min(self._failures - 1, 9))
         backoff *= 0.5 + 0.5 * self._jitter()
         self._backoff_until = self._now() + backoff
-        if not self._client.connected:
-            why = f"no MQTT connection ({self._client.detail})"
-        elif self._unusable:
-            why = f"the answer on {self._dat} is {self._unusable}"
-        else:
-            why = (
-                f"no answer on {self._dat}: check that the broker bridges {self._uat} "
-                f"and {self._dat}, and that the device is connected with a certificate"
-            )
+        why = self._source.why_silent
         self._finish(CredentialUnavailable(f"cannot get a device token: {why}"))
 
     def _finish(self, error: CredentialUnavailable | None) -> None:
@@ -285,5 +249,5 @@ class JWTCredential(Service):
 
     def _due(self) -> None:
         # Without a connection, the next one puts the question.
-        if self.running and self._question is None and self._client.connected:
+        if self.running and self._question is None and self._source.ready:
             self._start_asking()

@@ -54,11 +54,36 @@ def check(config: Config, origins: Mapping[str, str]) -> None:
             "plain HTTP would send the device's token in the clear; "
             "set c8y.allow_plain = true to do it all the same",
         )
-    if c8y.token.source == "mqtt" and (c8y.url or c8y.http):
-        if c8y.mqtt is None and c8y.url is None:
+    source = c8y.token.source
+    if source != "bridge" and c8y.auth_method != "basic" and (c8y.url or c8y.http):
+        if source == "mqtt" and c8y.mqtt is None and c8y.url is None:
             refuse("c8y.token.source", '"mqtt" needs c8y.mqtt or c8y.url')
-        if device.cert_path is None:
-            refuse("c8y.token.source", '"mqtt" needs device.cert_path and .key_path')
+        if device.cert_path is None and c8y.auth_method == "certificate":
+            needs = "needs device.cert_path and .key_path"
+            refuse("c8y.token.source", f'"{source}" {needs}')
+    proxy = c8y.proxy
+    both_or_none(
+        "c8y.proxy.cert_path", proxy.cert_path, "c8y.proxy.key_path", proxy.key_path
+    )
+    if proxy.ca_path is not None and proxy.cert_path is None:
+        refuse("c8y.proxy.ca_path", "needs c8y.proxy.cert_path: only TLS has them")
+    if proxy.allowed_cn is not None and proxy.ca_path is None:
+        refuse("c8y.proxy.allowed_cn", "needs c8y.proxy.ca_path")
+    client = config.http.client.auth
+    both_or_none(
+        "http.client.auth.cert_file",
+        client.cert_file,
+        "http.client.auth.key_file",
+        client.key_file,
+    )
+    both_or_none(
+        "proxy.username",
+        config.proxy.username,
+        "proxy.password_file",
+        config.proxy.password_file,
+    )
+    if config.proxy.username is not None and config.proxy.address is None:
+        refuse("proxy.username", "needs proxy.address")
     management = config.hono.registry.http
     if not management.authentication_required and not is_loopback(
         management.bind_address

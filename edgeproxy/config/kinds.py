@@ -31,11 +31,21 @@ class HostPort:
 
 
 @attrs.frozen
+class ProxyAddress:
+    """An HTTP proxy, and whether it is spoken to over TLS."""
+
+    host: str
+    port: int
+    secure: bool = False
+
+
+@attrs.frozen
 class Kind:
     """How a value is read, and the word for it in the documentation.
 
     *path* says whether the value is a file name, which is relative to the file that
-    sets it (``file``) or to the state directory (``state``).
+    sets it (``file``), to the state directory (``state``), or to the configuration file
+    even by default (``beside``).
     """
 
     word: str
@@ -95,14 +105,12 @@ def amount(word: str, units: dict[str, int], least: int, most: int) -> Kind:
     return Kind(f"{word}, or with a unit: {', '.join(units)}", read)
 
 
-def choice(*words: str, later: tuple[str, ...] = ()) -> Kind:
-    """Return the kind of one of *words*; those *later* are named in the refusal."""
+def choice(*words: str) -> Kind:
+    """Return the kind of one of *words*."""
 
     def read(value: Any) -> str:
         if value in words:
             return str(value)
-        if value in later:
-            raise ValueError(f"{value!r} is not implemented by this version")
         known = ", ".join(f"{word!r}" for word in words)
         raise ValueError(f"{value!r} is not one of {known}")
 
@@ -155,6 +163,24 @@ def _addresses(value: Any) -> tuple[str, ...]:
     return tuple(_address(item) for item in values)
 
 
+def _names(value: Any) -> tuple[str, ...]:
+    # thin-edge.io and the usual NO_PROXY have commas between them.
+    values = value if isinstance(value, list) else _text(value).split(",")
+    return tuple(_text(item).strip() for item in values)
+
+
+def _proxy_address(value: Any) -> ProxyAddress:
+    text = _text(value)
+    scheme, mark, rest = text.rpartition("://")
+    if mark and scheme not in ("http", "https"):
+        raise ValueError(f"{text!r} must begin with http:// or https://")
+    if "@" in rest:
+        raise ValueError("holds a login; set proxy.username and proxy.password_file")
+    found = _host_port(rest.rstrip("/"))
+    secure = scheme == "https"
+    return ProxyAddress(found.host, found.port or (443 if secure else 80), secure)
+
+
 def _topic_prefix(value: Any) -> str:
     text = _text(value)
     if set(text) & set("#+") or text.startswith("/") or text.endswith("/"):
@@ -186,3 +212,6 @@ ORIGIN = Kind("host[:port] or http://host[:port]", _origin)
 ADDRESS = Kind("IP address", _address)
 ADDRESSES = Kind("IP address or list of them", _addresses)
 TOPIC_PREFIX = Kind("MQTT topic prefix", _topic_prefix)
+NAMES = Kind("string or list of them", _names)
+PROXY_ADDRESS = Kind("[http://|https://]host[:port]", _proxy_address)
+BESIDE = Kind("path", _text, path="beside")

@@ -18,6 +18,7 @@ from edgeproxy.config.sources import (
     from_options,
 )
 from edgeproxy.config.tables import Config
+from edgeproxy.config.thin_edge import from_thin_edge
 
 DEFAULT_FILE = Path("/etc/edgeproxy/edgeproxy.toml")
 DEFAULT_STATE = Path("/var/lib/edgeproxy")
@@ -59,16 +60,17 @@ def load(
             value = key.kind.read(setting.value)
         except ValueError as error:
             raise ConfigError(setting.origin, setting.name, str(error)) from None
-        if key.kind.path == "file":
+        if key.kind.path in ("file", "beside"):
             value = str(setting.folder / value)
         values[setting.name] = value
         origins[setting.name] = setting.origin
 
-    for setting in from_files(path or DEFAULT_FILE, required=path is not None):
-        take(setting)
-    for setting in from_environment(environ):
-        take(setting)
-    for setting in from_options(options):
+    layers = [
+        *from_files(path or DEFAULT_FILE, required=path is not None),
+        *from_environment(environ),
+        *from_options(options),
+    ]
+    for setting in [*from_thin_edge(layers), *layers]:
         take(setting)
     if sandbox:
         for name, value in _sandbox_defaults(build(values), state).items():
@@ -77,6 +79,9 @@ def load(
     for key in KEYS.values():
         if key.kind.path == "state":
             values[key.name] = str(state / values.get(key.name, key.default))
+        elif key.kind.path == "beside" and key.name not in values:
+            folder = (path or DEFAULT_FILE).parent.absolute()
+            values[key.name] = str(folder / key.default)
     config = build(values)
     check(config, origins)
     return Loaded(config, origins, state, sandbox)

@@ -11,28 +11,6 @@ import attrs
 from edgeproxy.config.kinds import Kind
 from edgeproxy.config.tables import Config
 
-# Keys of the contract that this version does nothing with. Setting one is refused:
-# a setting that is swallowed is worse than one that is missing.
-LATER = frozenset(
-    {
-        "c8y.credentials_path",
-        "c8y.token.http_port",
-        "c8y.proxy.client.host",
-        "c8y.proxy.client.port",
-        "c8y.proxy.cert_path",
-        "c8y.proxy.key_path",
-        "c8y.proxy.ca_path",
-        "c8y.proxy.allowed_cn",
-        "http.client.auth.cert_file",
-        "http.client.auth.key_file",
-        "proxy.address",
-        "proxy.username",
-        "proxy.password_file",
-        "proxy.no_proxy",
-        "thin_edge.config_dir",
-    }
-)
-
 
 @attrs.frozen
 class Key:
@@ -60,11 +38,9 @@ KEYS: dict[str, Key] = {key.name: key for key in _walk(Config, "")}
 
 def why_unknown(name: str) -> str:
     """Return the sentence for a *name* that is no key of this version."""
-    if name in LATER:
-        return "is not implemented by this version"
     if any(key.startswith(f"{name}.") for key in KEYS):
         return "is a table, not a key"
-    near = difflib.get_close_matches(name, [*KEYS, *LATER], n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, KEYS, n=1, cutoff=0.5)
     return f"unknown key (did you mean {near[0]}?)" if near else "unknown key"
 
 

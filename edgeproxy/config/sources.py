@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 
 from edgeproxy.config.errors import ConfigError
-from edgeproxy.config.schema import KEYS, LATER, why_unknown
+from edgeproxy.config.schema import KEYS, why_unknown
 
 # An address in brackets begins like a list of TOML's and is none.
 _IPV6 = re.compile(r"\[[0-9A-Fa-f]*:[0-9A-Fa-f:.]*\](:[0-9]*)?")
@@ -67,7 +67,7 @@ def _flatten(
 
 def _variables() -> Iterator[tuple[str, str]]:
     """Yield variable and key, those that win last."""
-    names = sorted([*KEYS, *LATER])
+    names = sorted(KEYS)
     for name in names:
         # thin-edge.io: the tables that both share.
         if name.split(".")[0] in ("c8y", "device", "mqtt", "proxy", "http"):

@@ -1,129 +1,13 @@
-"""One frozen record per table of the configuration file.
-
-A field's metadata carries its kind and its sentence for the documentation; names,
-environment variables, ``etc/edgeproxy.toml`` and ``edgeproxyctl config --doc`` all
-come from here.
-"""
+"""One frozen record per table of the configuration file."""
 
 from __future__ import annotations
 
 import attrs
 
 from edgeproxy.config import kinds
+from edgeproxy.config.cloud import C8y, Device, Http, Mqtt, Proxy, ThinEdge
 from edgeproxy.config.declaring import key, table
-from edgeproxy.config.kinds import HostPort
 from edgeproxy.config.registry import HonoRegistry
-
-
-@attrs.frozen
-class C8yToken:
-    source: str = key(
-        "bridge",
-        kinds.choice("bridge", "mqtt", later=("http",)),
-        "Where the device's JWT comes from: the local broker that is bridged to "
-        "Cumulocity, or Cumulocity's own MQTT endpoint with the device certificate.",
-    )
-
-
-@attrs.frozen
-class C8yBridge:
-    topic_prefix: str = key(
-        "c8y",
-        kinds.TOPIC_PREFIX,
-        "First level of the bridged topics on the local broker.",
-    )
-
-
-@attrs.frozen
-class C8yProxyBind:
-    address: tuple[str, ...] = key(
-        "127.0.0.1",
-        kinds.ADDRESSES,
-        "Where the /c8y door listens. Whoever reaches it acts as this device.",
-    )
-    port: int = key(8001, kinds.PORT, "Port of the /c8y door.")
-
-
-@attrs.frozen
-class C8yProxy:
-    bind: C8yProxyBind = table(C8yProxyBind)
-
-
-@attrs.frozen
-class C8y:
-    url: HostPort | None = key(
-        None,
-        kinds.HOST_PORT,
-        "The Cumulocity tenant. Without it (and without c8y.http) the /c8y door "
-        "stays closed.",
-    )
-    http: HostPort | None = key(
-        None,
-        kinds.ORIGIN,
-        "The tenant's HTTP host, where it differs from c8y.url (port 443). "
-        "http://host:port means plain HTTP, for development.",
-    )
-    mqtt: HostPort | None = key(
-        None,
-        kinds.HOST_PORT,
-        "The tenant's MQTT host, where it differs from c8y.url (port 8883).",
-    )
-    allow_plain: bool = key(
-        False,
-        kinds.BOOLEAN,
-        "Allow plain HTTP to a Cumulocity that is not on this machine.",
-    )
-    root_cert_path: str | None = key(
-        None,
-        kinds.FILE,
-        "File or directory of the only CAs trusted for Cumulocity; "
-        "without it the system's store.",
-    )
-    auth_method: str = key(
-        "certificate",
-        kinds.choice("certificate", later=("basic", "auto")),
-        "How the device authenticates itself at Cumulocity.",
-    )
-    token: C8yToken = table(C8yToken)
-    bridge: C8yBridge = table(C8yBridge)
-    proxy: C8yProxy = table(C8yProxy)
-
-
-@attrs.frozen
-class Device:
-    id: str | None = key(
-        None, kinds.TEXT, "The device's id; without it the certificate's common name."
-    )
-    cert_path: str | None = key(
-        None, kinds.FILE, "The device certificate (PEM, chain allowed)."
-    )
-    key_path: str | None = key(None, kinds.FILE, "Its private key (PEM).")
-
-
-@attrs.frozen
-class MqttClientAuth:
-    ca_file: str | None = key(
-        None, kinds.FILE, "CAs that the broker's certificate must come from; sets TLS."
-    )
-    ca_dir: str | None = key(None, kinds.FILE, "The same as a directory.")
-    cert_file: str | None = key(None, kinds.FILE, "Client certificate (PEM).")
-    key_file: str | None = key(None, kinds.FILE, "Its private key (PEM).")
-    username: str | None = key(None, kinds.TEXT, "User name at the broker.")
-    password_file: str | None = key(
-        None, kinds.FILE, "File whose first line is the password."
-    )
-
-
-@attrs.frozen
-class MqttClient:
-    host: str = key("127.0.0.1", kinds.HOST, "The local MQTT broker.")
-    port: int = key(1883, kinds.PORT, "Its port.")
-    auth: MqttClientAuth = table(MqttClientAuth)
-
-
-@attrs.frozen
-class Mqtt:
-    client: MqttClient = table(MqttClient)
 
 
 @attrs.frozen
@@ -264,6 +148,9 @@ class Config:
     c8y: C8y = table(C8y)
     device: Device = table(Device)
     mqtt: Mqtt = table(Mqtt)
+    proxy: Proxy = table(Proxy)
+    http: Http = table(Http)
+    thin_edge: ThinEdge = table(ThinEdge)
     hono: Hono = table(Hono)
     sandbox: Sandbox = table(Sandbox)
     ops: Ops = table(Ops)

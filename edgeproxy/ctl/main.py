@@ -11,10 +11,10 @@ from pathlib import Path
 import edgeproxy
 from edgeproxy.config.errors import ConfigError
 from edgeproxy.config.load import DEFAULT_FILE, load
-from edgeproxy.ctl import config, events, status, tail
+from edgeproxy.ctl import config, diag, events, http, status, tail, token
 from edgeproxy.ctl.failure import CommandFailed
 
-COMMANDS = (config, status, tail, events)
+COMMANDS = (config, status, tail, events, http, token, diag)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 from edgeproxy.config.load import Loaded
-from edgeproxy.ctl.failure import CommandFailed
-
-TIMEOUT = 5.0  # seconds
+from edgeproxy.ctl.service import ask
 
 
 def add_to(commands: Any) -> None:
@@ -28,27 +25,12 @@ def add_to(commands: Any) -> None:
 
 def show(loaded: Loaded, options: argparse.Namespace) -> int:
     """Print the status."""
-    ops = loaded.config.ops
-    report = _get(ops.bind_address, ops.port, "/status")
-    ready = _get(ops.bind_address, ops.port, "/readiness")
+    report, ready = ask(loaded, "/status"), ask(loaded, "/readiness")
     if options.json:
         print(json.dumps(report | {"ready": ready}, indent=2))
     else:
         print("\n".join(_lines(report, ready)))
     return 0 if ready["status"] == "UP" else 1
-
-
-def _get(address: str, port: int, path: str) -> Any:
-    connection = http.client.HTTPConnection(address, port, timeout=TIMEOUT)
-    try:
-        connection.request("GET", path)
-        return json.load(connection.getresponse())
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise CommandFailed(
-            f"no edgeproxy answers at {address}:{port} (ops.port): {error}"
-        ) from None
-    finally:
-        connection.close()
 
 
 def _lines(report: dict[str, Any], ready: dict[str, Any]) -> Iterator[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from twisted.internet.interfaces import IProtocol
+from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
+from zope.interface import directlyProvides
 
 from edgeproxy.http.compose import refusal
 from edgeproxy.http.errors import ProtocolError
@@ -36,6 +37,8 @@ class Channel(Wire):
         self._request: Request | None = None
         self._serving = False
         self._arrived = b""
+        # Who a resource has found the peer to be, for as long as it stays connected.
+        self.avatar: Any = None
         self._successor: IProtocol | None = None
 
     # From the transport
@@ -235,7 +238,9 @@ class Channel(Wire):
 
     def close_if_idle(self) -> None:
         """Close unless a request is on its way or being answered."""
-        if self._request is None and not self._closing and self._reader.between:
+        if self._successor is not None:
+            getattr(self._successor, "close", self.transport.loseConnection)()
+        elif self._request is None and not self._closing and self._reader.between:
             self._close(linger=False)
 
     def timed_out(self) -> None:
@@ -259,6 +264,10 @@ class Channel(Wire):
         self._request = self.head = self.upload = None
         self.phase = BUSY
         self._successor = protocol
+        if IHalfCloseableProtocol.providedBy(protocol):
+            directlyProvides(self, IHalfCloseableProtocol)
+            self.readConnectionLost = protocol.readConnectionLost
+            self.writeConnectionLost = protocol.writeConnectionLost
         rest = self._reader.rest()
         self._resume_reading()
         protocol.makeConnection(self.transport)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IProtocol
+from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
+from zope.interface import directlyProvides
 
 from edgeproxy.http.body import Body
 from edgeproxy.http.errors import ProtocolError
@@ -269,6 +270,10 @@ class Connection(Outlet):
         self.pool.gone(self)
         self.exchange = self.response = None
         self._successor = protocol
+        if IHalfCloseableProtocol.providedBy(protocol):
+            directlyProvides(self, IHalfCloseableProtocol)
+            self.readConnectionLost = protocol.readConnectionLost
+            self.writeConnectionLost = protocol.writeConnectionLost
         rest = self._reader.rest()
         self._flush()
         protocol.makeConnection(self.transport)

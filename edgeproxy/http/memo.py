@@ -21,12 +21,14 @@ H = TypeVar("H", RequestHead, ResponseHead)
 MOST = 256
 LONGEST = 2048
 
-# What holds a secret is not kept a moment longer than its request is.
-_SECRET = frozenset(
+# What holds a secret is not kept a moment longer than its request is. Handshakes are
+# never the same twice.
+_NOT_KEPT = frozenset(
     {
         b"authorization",
         b"cookie",
         b"proxy-authorization",
+        b"sec-websocket-key",
         b"set-cookie",
         b"www-authenticate",
         b"x-xsrf-token",
@@ -48,7 +50,7 @@ class HeadMemo(Generic[H]):
 
     def keep(self, raw: bytes, head: H) -> None:
         """Know *head* by *raw* from now on, unless it is long or holds a secret."""
-        if len(raw) > LONGEST or not _SECRET.isdisjoint(head.index):
+        if len(raw) > LONGEST or not _NOT_KEPT.isdisjoint(head.index):
             return
         # Notification 2.0 and others have their tokens in the query.
         if isinstance(head, RequestHead) and b"token" in head.target.lower():

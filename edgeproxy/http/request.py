@@ -62,6 +62,7 @@ class Request(Reply):
         self.path = head.path
         self.site = channel.site
         self._whole = channel.whole or b""
+        self._number = channel.site.requests
 
     # What was asked, computed when it is asked for
 
@@ -103,6 +104,11 @@ class Request(Reply):
     @lazy
     def host(self) -> IAddress:
         return self._channel.getHost()
+
+    @property
+    def number(self) -> str:
+        """What the request is called in logs; no other has been called that."""
+        return f"{self.site.run}-{self._number:x}"
 
     @property
     def peer_host(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from secrets import token_hex
 from typing import Any
 
 import attr
@@ -93,6 +94,7 @@ class Site(server.Site):
         self.now = 0.0
         self.date = b""
         self.draining = False
+        self.run = token_hex(3)
         self.requests = self.refused = self.turned_away = 0
         self._channels: set[Channel] = set()
         self._call: IDelayedCall | None = None

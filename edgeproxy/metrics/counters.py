@@ -60,11 +60,10 @@ C8Y_RESPONSES = Tally(
     "Responses of Cumulocity that were passed on, by status.",
     ["status"],
 )
-C8Y_FAILURES = Counter(
+C8Y_FAILURES = Tally(
     "edgeproxy_c8y_failures",
     "Requests answered 502, by cause (credential, upstream).",
     ["cause"],
-    registry=REGISTRY,
 )
 HONO_RESPONSES = Tally(
     "edgeproxy_hono_responses",

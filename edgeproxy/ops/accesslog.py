@@ -19,7 +19,7 @@ _log = Logger("edgeproxy.access")
 
 
 class AccessLog(Service):
-    """Logs requests as ``address method path status bytes``.
+    """Logs requests as ``address method path status bytes number``.
 
     The query is left out, and so are all header fields: they may hold secrets.
     """
@@ -38,7 +38,7 @@ class AccessLog(Service):
         """Take note of an answered *request*."""
         self._lines.append(
             f"{request.peer_host} {request.head.summary}"
-            f" {request.code} {request.sentLength}"
+            f" {request.code} {request.sentLength} {request.number}"
         )
         if len(self._lines) >= MOST:
             self._flush()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +12,7 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
+from edgeproxy.http.foreign import OwnNames
 from edgeproxy.messaging.operator import Operator
 
 # Bytes of a request: some thousand event numbers.
@@ -23,16 +23,15 @@ class EventsResource(Resource):
     """GET shows the store; POST to ``requeue`` and ``purge`` changes it.
 
     *address* is where the ops listener is. Programs on this machine may use it, from
-    wherever that can be reached. A web page in a browser on this machine may not: no
-    request with an Origin is served, nor one whose Host is somebody else's name.
+    wherever that can be reached. A web page in a browser on this machine may not.
     """
 
     def __init__(self, operator: Operator, address: str) -> None:
         super().__init__()
-        hosts = {address, "127.0.0.1", "::1", "localhost"}
-        self._answer = _Answer(hosts, {b"GET": lambda _: operator.overview()})
-        self.putChild(b"requeue", _Answer(hosts, {b"POST": _requeue(operator)}))
-        self.putChild(b"purge", _Answer(hosts, {b"POST": _purge(operator)}))
+        own = OwnNames([address])
+        self._answer = _Answer(own, {b"GET": lambda _: operator.overview()})
+        self.putChild(b"requeue", _Answer(own, {b"POST": _requeue(operator)}))
+        self.putChild(b"purge", _Answer(own, {b"POST": _purge(operator)}))
 
     def render(self, request: Any) -> Any:
         """Show the store."""
@@ -85,9 +84,9 @@ class _Answer(Resource):
     isLeaf = True
     _log = Logger()
 
-    def __init__(self, hosts: set[str], actions: dict[bytes, Action]) -> None:
+    def __init__(self, own: OwnNames, actions: dict[bytes, Action]) -> None:
         super().__init__()
-        self._hosts, self._actions = hosts, actions
+        self._own, self._actions = own, actions
 
     def render(self, request: Any) -> Any:
         """Answer, once the store has."""
@@ -117,22 +116,10 @@ class _Answer(Resource):
         return NOT_DONE_YET
 
     def _is_trusted(self, request: Any) -> bool:
-        host = (request.getHeader("host") or "").rpartition("@")[2]
-        name = host.partition("]")[0][1:] if host[:1] == "[" else host.split(":")[0]
         client = getattr(request.getClientAddress(), "host", "")
-        return (
-            (client in self._hosts or _is_loopback(client))
-            and request.getHeader("origin") is None
-            and request.getHeader("sec-fetch-site") in (None, "none")
-            and (name in self._hosts or _is_loopback(name))
+        return self._own.is_this_machine(client) and not self._own.is_foreign(
+            request.head, b"http"
         )
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def _body(request: Any) -> dict[str, Any]:

@@ -18,6 +18,9 @@ class Credential(Protocol):
     @property
     def detail(self) -> str: ...
 
+    @property
+    def shown(self) -> dict[str, Any]: ...
+
 
 class Status:
     """Gathers the parts while the service is composed; reads them when asked."""
@@ -44,6 +47,7 @@ class Status:
             "upstream": upstream,
             "token": credential.healthy,
             "detail": credential.detail,
+            "credential": credential.shown,
         }
         self.checks["c8y-token"] = lambda: Check(credential.healthy, credential.detail)
 

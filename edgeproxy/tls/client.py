@@ -22,6 +22,10 @@ class ClientTLS:
 
     *trust_path* is the file or folder of the CAs its certificate may come from (None:
     the system's), *identity* our own (certificate, key) files. Raises `TLSFileError`.
+
+    A new connection resumes the session of the last one, where the server offers that
+    (TLS 1.3): a handshake without certificates. Names are checked all the same. What
+    is read anew begins without a session, so nobody is trusted for having been.
     """
 
     def __init__(
@@ -40,10 +44,21 @@ class ClientTLS:
     def reload(self) -> None:
         """Read the files anew; connections made from now on use them."""
         self._creator = self._load()
+        self._last: Any = None
+        self._before: Any = None
 
     def clientConnectionForTLS(self, tlsProtocol: Any) -> Any:
         """Return a connection with the newest context."""
-        return self._creator.clientConnectionForTLS(tlsProtocol)
+        connection = self._creator.clientConnectionForTLS(tlsProtocol)
+        # A TLS 1.3 server hands its tickets out after the handshake, so the last
+        # connection is asked when there is another one.
+        session = None if self._last is None else self._last.get_session()
+        if session is not None:
+            connection.set_session(session)
+        # OpenSSL spoils the session of a connection that is freed without having been
+        # shut down: the last one has to outlive our first message on the new one.
+        self._before, self._last = self._last, connection
+        return connection
 
 
 def _creator(hostname: str, trust: Any, identity: KeyMaterial | None) -> Any:

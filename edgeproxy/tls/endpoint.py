@@ -29,4 +29,9 @@ def client_endpoint(reactor: Any, host: str, port: int, tls: ClientTLS | None) -
     else:
         kind = TCP4ClientEndpoint if version == 4 else TCP6ClientEndpoint
         endpoint = kind(reactor, host, port, timeout=CONNECT_TIMEOUT)
-    return endpoint if tls is None else wrapClientTLS(tls, endpoint)
+    return endpoint if tls is None else over_tls(endpoint, tls)
+
+
+def over_tls(endpoint: Any, tls: ClientTLS) -> Any:
+    """Return *endpoint* with *tls* spoken on its connections."""
+    return wrapClientTLS(tls, endpoint)

@@ -7,10 +7,13 @@ from typing import Any
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.ssl import CertificateOptions, TLSVersion
+from twisted.logger import Logger
 from zope.interface import implementer
 
+from edgeproxy.tls.errors import TLSFileError
 from edgeproxy.tls.material import load_key_material
 from edgeproxy.tls.queue import clear_errors
+from edgeproxy.tls.renewal import Renewal
 from edgeproxy.tls.trust import load_trust
 
 # Sessions are never resumed: a resumed one has no certificate to look at. The id is
@@ -26,9 +29,13 @@ class ServerTLS:
     """TLS 1.2 and 1.3 with the certificate (chain) and key in these files.
 
     With *ca_path*, a file or folder of CAs, clients may present a certificate; one
-    from anybody else ends the handshake. With *any_client* they may present any: that
-    they have its key is all that is known then (`tls.chains`). Raises `TLSFileError`.
+    from anybody else ends the handshake, and so does none at all if it is *required*.
+    With *any_client* they may present any: that they have its key is all that is known
+    then (`tls.chains`). Files that have changed are read anew for the next connection.
+    Raises `TLSFileError`.
     """
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -36,9 +43,11 @@ class ServerTLS:
         key_path: str,
         ca_path: str | None = None,
         any_client: bool = False,
+        required: bool = False,
     ) -> None:
         self._paths = cert_path, key_path, ca_path
-        self._any_client = any_client
+        self._any_client, self._required = any_client, required
+        self._renewal = Renewal(*self._paths)
         self.reload()
 
     def reload(self) -> None:
@@ -46,10 +55,19 @@ class ServerTLS:
         context = _context(*self._paths)
         if self._any_client:
             context.set_verify(SSL.VERIFY_PEER, _take_any)
+        if self._required and self._paths[2] is not None:
+            mode = SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT
+            context.set_verify(mode, _as_openssl_says)
         self._context = context
 
     def serverConnectionForTLS(self, tlsProtocol: Any) -> Any:
         """Return a connection with the newest context."""
+        if self._renewal.happened():
+            try:
+                self.reload()
+            except TLSFileError as error:
+                # Half of a renewal, perhaps: the other file will tell.
+                self._log.warn("{error}; the old one stays", error=str(error))
         return SSL.Connection(self._context, None)
 
 
@@ -67,7 +85,7 @@ def _context(cert_path: str, key_path: str, ca_path: str | None) -> Any:
     context.set_session_id(_SESSION_ID)
     if ca_path is not None:
         load_trust(ca_path)._addCACertsToContext(context)
-        context.set_verify(SSL.VERIFY_PEER, lambda _, __, ___, ____, good: bool(good))
+        context.set_verify(SSL.VERIFY_PEER, _as_openssl_says)
     return context
 
 
@@ -75,3 +93,7 @@ def _take_any(*_: object) -> bool:
     """Take any certificate, whatever OpenSSL thinks of it (its verify callback)."""
     clear_errors()
     return True
+
+
+def _as_openssl_says(_: Any, __: Any, ___: int, ____: int, good: int) -> bool:
+    return bool(good)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import attrs
 from twisted.internet.defer import Deferred, fail, succeed
@@ -16,9 +16,12 @@ from zope.interface.verify import verifyObject
 from edgeproxy.c8y.credential import CredentialUnavailable, IDeviceCredential
 from edgeproxy.c8y.forward import REPLAYABLE
 from edgeproxy.c8y.proxy import ProxyResource
+from edgeproxy.c8y.routes import USUAL_METHODS
 from edgeproxy.http.body import Body, NoSource
 from edgeproxy.http.errors import ProtocolError
 from edgeproxy.http.failures import ConnectionFailed
+from edgeproxy.http.foreign import OwnNames
+from edgeproxy.http.origin import Origin
 from edgeproxy.http.prepared import Prepared
 from edgeproxy.http.response import Response
 from edgeproxy.http.responsehead import ResponseHead
@@ -31,6 +34,8 @@ class Credential:
     """Gives *current* at once, or what *fetched* and *fresher* bring."""
 
     healthy, detail = True, ""
+    shown: ClassVar[dict[str, Any]] = {}
+    tenant = frozenset({"t9.example.com"})
 
     def __init__(self) -> None:
         self.current: bytes | None = b"Bearer one"
@@ -62,6 +67,8 @@ class Upstream:
     """A pool that keeps requests and gives *answers*, the last one for ever."""
 
     authority = b"t.example.com"
+    origin = Origin("https", "t.example.com", 443)
+    probing = False
 
     def __init__(self) -> None:
         self.sent: list[Sent] = []
@@ -80,7 +87,8 @@ class Upstream:
         method, target, _ = line.split(b" ")
         headers = [(n, v) for n, _, v in (field.partition(b": ") for field in fields)]
         self.sent.append(Sent(method, target, headers, body))
-        self.assert_patient(deadlines)
+        if prepared.method != b"HEAD" or not self.probing:
+            self.assert_patient(deadlines)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return Exchange(caller, answer)
 
@@ -151,10 +159,16 @@ def response(status: int = 200, body: bytes = b"{}", **more: Any) -> Any:
 class ProxyTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.upstream, self.credential = Upstream(), Credential()
-        resource = ProxyResource(
-            cast(Any, self.upstream), self.credential, b"t.example.com"
+        self.exchange = ClientExchange(self.resource())
+
+    def resource(self, **options: Any) -> ProxyResource:
+        return ProxyResource(
+            cast(Any, self.upstream),
+            self.credential,
+            {"t.example.com", "t123.example.com"},
+            OwnNames(["127.0.0.1", "10.0.0.1"], ["gateway.example"]),
+            **options,
         )
-        self.exchange = ClientExchange(resource)
 
     def ask(self, method: str = "GET", target: str = "/c8y/x", **more: Any) -> Answer:
         return self.exchange.ask(method, target, **more)
@@ -196,25 +210,25 @@ class ProxyTests(SynchronousTestCase):
             self.assertEqual(self.sent_for("/c8y" + target), target.encode())
         self.assertEqual(self.sent_for("/c8y"), b"/")
         self.assertEqual(self.sent_for("/c8y?x=1"), b"/?x=1")
-        self.assertEqual(self.sent_for("http://any:1/c8y/x?y"), b"/x?y")
+        self.assertEqual(self.sent_for("http://localhost:1/c8y/x?y"), b"/x?y")
 
     def test_other_paths_are_not_found(self) -> None:
         for target in ("/", "/c8yx", "/C8Y/x", "/x/c8y/", "/%638y/x"):
             self.assertEqual(self.ask(target=target).status, 404)
         self.assertEqual(self.upstream.sent, [])
 
-    def test_every_method_of_the_api_is_forwarded(self) -> None:
-        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
-            self.assertEqual(self.ask(method).status, 200)
-            self.assertEqual(self.upstream.sent[-1].method, method.encode())
+    def test_every_method_is_forwarded(self) -> None:
+        for method in (*USUAL_METHODS, b"PROPFIND", b"x-Y"):
+            self.assertEqual(self.ask(method.decode()).status, 200)
+            self.assertEqual(self.upstream.sent[-1].method, method)
 
-    def test_other_methods_are_not_allowed(self) -> None:
-        for method, target in (
-            ("TRACE", "/c8y/x"),
-            ("PROPFIND", "/c8y/x"),
-            ("CONNECT", "t.example.com:443"),
+    def test_methods_between_a_client_and_its_proxy_are_not_allowed(self) -> None:
+        for method, target, headers in (
+            ("TRACE", "/c8y/x", {}),
+            ("CONNECT", "t.example.com:443", {}),
+            ("POST", "/c8y/x", {"X-HTTP-METHOD": "TRACE"}),
         ):
-            answer = self.ask(method, target)
+            answer = self.ask(method, target, headers=headers)
             self.assertEqual(answer.status, 405)
             self.assertEqual(
                 answer["allow"], "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -361,6 +375,91 @@ class ProxyTests(SynchronousTestCase):
         self.ask(target="/c8y/inventory/binaries/../.main;p=1/a.js;x")
         self.assertEqual(len(self.upstream.sent), 4)
 
+    def test_a_foreign_web_page_cannot_act_as_the_device(self) -> None:
+        for headers in (
+            {"Host": "evil.example"},
+            {"Host": "evil.example:8001"},
+            {"Host": "127.0.0.1.evil.example"},
+            {"Origin": "http://evil.example"},
+            {"Origin": "null"},
+            {"Origin": "http://localhost:1880"},
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Sec-Fetch-Site": "same-site"},
+        ):
+            answer = self.ask(headers=headers)
+            self.assertEqual(answer.status, 403, headers)
+            self.assertIn(b"web page", answer.body)
+        self.assertEqual(self.upstream.sent, [])
+        # As somebody else it may: that is what logins are for.
+        self.ask(headers={"Host": "evil.example", "Authorization": "Basic x"})
+        self.assertEqual(len(self.upstream.sent), 1)
+
+    def test_programs_and_own_pages_can(self) -> None:
+        for headers in (
+            {"Host": "localhost:8001"},
+            {"Host": "127.0.0.2"},
+            {"Host": "[::1]:8001"},
+            {"Host": "10.0.0.1"},
+            {"Host": "Gateway.Example:8001"},
+            {"Host": "localhost:8001", "Origin": "http://localhost:8001"},
+            {"Sec-Fetch-Site": "same-origin"},
+            {"Sec-Fetch-Site": "none"},
+        ):
+            self.assertEqual(self.ask(headers=headers).status, 200, headers)
+
+    def test_locations_of_the_tenant_lead_to_the_door(self) -> None:
+        door = "http://localhost/c8y"
+        for location, expected in (
+            ("https://t.example.com/inventory/x?y#z", f"{door}/inventory/x?y#z"),
+            ("https://T.Example.com:443/x", f"{door}/x"),
+            ("http://t123.example.com/x", f"{door}/x"),
+            ("https://t.example.com", f"{door}/"),
+            ("https://t.example.com?x", f"{door}/?x"),
+            ("//t.example.com/x", f"{door}/x"),
+            ("https://t9.example.com/x", f"{door}/x"),
+            ("/x/y", f"{door}/x/y"),
+            ("x/y", "x/y"),
+            ("https://t.example.com:9/x", "https://t.example.com:9/x"),
+            (
+                "https://evil.example/t.example.com",
+                "https://evil.example/t.example.com",
+            ),
+            ("https://t.example.com.evil.example/", None),
+            ("wss://t.example.com/", None),
+            ("https://[::1", None),
+        ):
+            self.upstream.answers = [
+                response(302, b"", headers=[(b"Location", location.encode())])
+            ]
+            self.assertEqual(self.ask()["location"], expected or location)
+
+    def test_cookies_of_the_tenant_can_be_used_by_plain_clients(self) -> None:
+        for secure in (False, True):
+            self.exchange = ClientExchange(self.resource(secure=secure))
+            kept = "; Secure; SameSite=None" if secure else ""
+            for cookie, expected in (
+                (
+                    "a=b; Domain=t.example.com; Path=/; HttpOnly",
+                    "a=b; Path=/; HttpOnly",
+                ),
+                ("a=b;domain=.example.com", "a=b"),
+                ("a=b; Domain=elsewhere.org", "a=b; Domain=elsewhere.org"),
+                ("a=b; Secure; SameSite=None", f"a=b{kept}"),
+                ("a=b; SameSite=Strict; Max-Age=1", "a=b; SameSite=Strict; Max-Age=1"),
+                ("a=b; Path=/tenant", "a=b; Path=/c8y/tenant"),
+            ):
+                self.upstream.answers = [
+                    response(headers=[(b"Set-Cookie", cookie.encode())])
+                ]
+                self.assertEqual(self.ask()["set-cookie"], expected)
+
+    def test_a_bad_gateway_has_a_number_to_ask_about(self) -> None:
+        self.upstream.answers = [ConnectionFailed(ConnectionRefusedError(), sent=False)]
+        first, second = self.ask()["x-request-id"], self.ask()["x-request-id"]
+        assert first is not None
+        self.assertRegex(first, "^[0-9a-f]{6}-1$")
+        self.assertEqual(second, first[:-1] + "2")
+
     def test_cumulocity_that_cannot_be_reached_is_a_bad_gateway(self) -> None:
         refused = ConnectionFailed(ConnectionRefusedError(), sent=False)
         self.upstream.answers = [refused]
@@ -403,7 +502,8 @@ class ProxyTests(SynchronousTestCase):
         )
         self.exchange.transport.clear()
         self.exchange.channel.dataReceived(
-            b"POST /c8y/x HTTP/1.1\r\nHost: a\r\n%b\r\n\r\n%b" % (framing, first)
+            b"POST /c8y/x HTTP/1.1\r\nHost: 127.0.0.1\r\n%b\r\n\r\n%b"
+            % (framing, first)
         )
 
     def test_a_small_body_is_kept_for_a_replay(self) -> None:
@@ -416,19 +516,40 @@ class ProxyTests(SynchronousTestCase):
     def test_a_long_body_streams_and_its_401_passes(self) -> None:
         for length in (REPLAYABLE + 1, None):
             self.setUp()
-            self.upstream.answers = [response(401)]
+            self.upstream.probing = True
+            self.upstream.answers = [response(body=b""), response(401)]
             self.start_upload(length)
-            (sent,) = self.upstream.sent
+            probe, sent = self.upstream.sent
+            self.assertEqual(
+                (probe.method, probe.target), (b"HEAD", b"/tenant/currentTenant")
+            )
             known = UNKNOWN_LENGTH if length is None else length
             self.assertEqual(sent.body.length, known)
             self.assertEqual(self.exchange.answer().status, 401)
             # The next request has a fresh token all the same.
             self.assertEqual(self.credential.asked, [b"Bearer one"])
 
+    def test_a_long_body_is_not_begun_with_a_token_that_is_refused(self) -> None:
+        self.upstream.probing = True
+        self.upstream.answers = [response(401, b""), response(201)]
+        self.start_upload(None)
+        probe, sent = self.upstream.sent
+        self.assertEqual(probe.all(b"authorization"), [b"Bearer one"])
+        self.assertEqual(sent.all(b"authorization"), [b"Bearer two"])
+        self.assertEqual(self.exchange.answer().status, 201)
+
+    def test_a_long_body_of_somebody_else_needs_no_probe(self) -> None:
+        self.exchange.channel.dataReceived(
+            b"POST /c8y/x HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Basic x\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n"
+        )
+        self.assertEqual([sent.method for sent in self.upstream.sent], [b"POST"])
+
     def test_a_streamed_body_arrives_as_it_comes(self) -> None:
-        self.upstream.answers = [Deferred()]
+        self.upstream.probing = True
+        self.upstream.answers = [response(body=b""), Deferred()]
         self.start_upload(None, b"2\r\nab\r\n")
-        producer, consumer = self.upstream.sent[0].body, Consumer()
+        producer, consumer = self.upstream.sent[1].body, Consumer()
         done = producer.startProducing(consumer)
         producer.pauseProducing()
         self.exchange.channel.dataReceived(b"2\r\ncd\r\n0\r\n\r\n")
@@ -438,9 +559,10 @@ class ProxyTests(SynchronousTestCase):
         self.successResultOf(done)
 
     def test_a_malformed_body_is_the_clients_fault(self) -> None:
-        self.upstream.answers = [Deferred()]
+        self.upstream.probing = True
+        self.upstream.answers = [response(body=b""), Deferred()]
         self.start_upload(None, b"2\r\nab\r\n")
-        done = self.upstream.sent[0].body.startProducing(Consumer())
+        done = self.upstream.sent[1].body.startProducing(Consumer())
         self.exchange.channel.dataReceived(b"nonsense\r\n")
         self.failureResultOf(done, ProtocolError)
         self.assertEqual(self.exchange.answer().status, 400)
@@ -481,7 +603,8 @@ class ProxyTests(SynchronousTestCase):
     def test_a_client_that_leaves_amid_its_upload_is_no_error(self) -> None:
         for length in (100, REPLAYABLE + 1):
             self.setUp()
-            self.upstream.answers = [Deferred()]
+            self.upstream.probing = True
+            self.upstream.answers = [response(body=b""), Deferred()]
             self.start_upload(length, b"x")
             self.exchange.leave()
             self.assertEqual(self.exchange.answer().line, "")

@@ -14,8 +14,9 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from edgeproxy.c8y.bearer import SHORTEST_LIFE, BearerToken, NotAToken
+from edgeproxy.c8y.bearer import SHORTEST_LIFE, BearerToken, NotAToken, token_in
 from edgeproxy.c8y.credential import CredentialUnavailable, IDeviceCredential
+from edgeproxy.c8y.mqttsource import MQTTSource
 from edgeproxy.c8y.token import JWTCredential
 from edgeproxy.mqtt import packets as p
 from tests.fakes.broker import FakeBroker
@@ -44,14 +45,16 @@ class CredentialTests(SynchronousTestCase):
 
     def credential(self, **options: Any) -> JWTCredential:
         options.setdefault("now", self.clock.seconds)
-        credential = JWTCredential(
+        of_source = {n: options.pop(n) for n in ("prefix",) if n in options}
+        source = MQTTSource(
             self.broker,  # type: ignore[arg-type]
             self.clock,
             "edgeproxy",
             keepalive=0,
             jitter=lambda: 1.0,
-            **options,
+            **of_source,
         )
+        credential = JWTCredential(source, self.clock, jitter=lambda: 1.0, **options)
         credential.startService()
         self.addCleanup(self.stop, credential)
         return credential
@@ -251,22 +254,22 @@ class CredentialTests(SynchronousTestCase):
 
     def test_line_end_of_the_answer_is_no_part_of_the_token(self) -> None:
         self.assertEqual(
-            BearerToken.from_answer(minted(iat=1, exp=9) + b"\r\n", 0, 0).header,
-            BearerToken.from_answer(minted(iat=1, exp=9), 0, 0).header,
+            BearerToken.of(token_in(minted(iat=1, exp=9) + b"\r\n"), 0, 0).header,
+            BearerToken.of(token_in(minted(iat=1, exp=9)), 0, 0).header,
         )
-        header = BearerToken.from_answer(minted(iat=1, exp=9) + b"\r\n", 0, 0).header
+        header = BearerToken.of(token_in(minted(iat=1, exp=9) + b"\r\n"), 0, 0).header
         self.assertNotIn(b"\n", header)
 
     def test_token_without_times_lives_as_short_as_any(self) -> None:
         for claims in ({}, {"exp": 1000}, {"iat": 1, "exp": "x"}):
-            token = BearerToken.from_answer(minted(**claims), 0, 0)
+            token = BearerToken.of(token_in(minted(**claims)), 0, 0)
             self.assertEqual(token.life, SHORTEST_LIFE)
 
     @settings(deadline=None)
     @given(st.binary(max_size=200) | st.binary(max_size=60).map(lambda b: b"71," + b))
     def test_no_answer_raises_anything_else(self, payload: bytes) -> None:
         try:
-            BearerToken.from_answer(payload, 0.0, 0.0)
+            BearerToken.of(token_in(payload), 0.0, 0.0)
         except NotAToken:
             pass
 
@@ -470,7 +473,7 @@ class CredentialTests(SynchronousTestCase):
 
     def test_tokens_stay_out_of_logs_and_reprs(self) -> None:
         credential = self.ready()
-        token = BearerToken.from_answer(b"71," + self.cloud.token, 0, 0)
+        token = BearerToken.of(token_in(b"71," + self.cloud.token), 0, 0)
         self.broker.stop()
         self.run_for(60)
         text = " ".join([*self.lines, repr(credential), repr(token), credential.detail])

@@ -9,81 +9,21 @@ from __future__ import annotations
 import base64
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.twisted import MetricsResource
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet import reactor  # noqa: TID251 - real sockets
-from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.defer import inlineCallbacks
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from twisted.web import guard, resource, server, static, util
 from zope.interface import implementer
 
-from edgeproxy.http.limits import Limits
-from edgeproxy.http.reader import ResponseReader
-from edgeproxy.http.responsehead import ResponseHead
 from edgeproxy.http.server import Site
-
-IGNORED = {b"server", b"date", b"connection", b"transfer-encoding"}
-
-
-class ResponseSeen(NamedTuple):
-    status: int
-    reason: bytes
-    fields: list[tuple[bytes, bytes]]
-    body: bytes
-
-
-def digest(raw: bytes, method: bytes) -> ResponseSeen:
-    reader = ResponseReader(Limits())
-    reader.method = method
-    reader.feed(raw)
-    head: ResponseHead | None = None
-    body = b""
-    while (event := reader.next()) is not None:
-        if isinstance(event, ResponseHead):
-            assert head is None or head.status < 200, raw
-            head = event
-        elif isinstance(event, bytes):
-            body += event
-    reader.eof()
-    assert head is not None, raw
-    if b"0x" in body:
-        body = re.sub(rb"0x[0-9a-f]+", b"0x", body)
-        ignored = IGNORED | {b"content-length"}
-    else:
-        ignored = IGNORED | ({b"content-length"} if not body else set())
-    if head.status in (204, 304):
-        ignored = ignored | {b"content-type"}
-    fields = sorted(
-        (name.lower(), re.sub(rb"(SESSION=)[0-9a-f]+", rb"\1X", value))
-        for name, value in head.fields
-        if name.lower() not in ignored
-    )
-    return ResponseSeen(head.status, head.reason, fields, body)
-
-
-class Wants(Protocol):
-    """Sends bytes, takes what comes until the end."""
-
-    def __init__(self, raw: bytes) -> None:
-        self.raw = raw
-        self.seen = b""
-        self.done: Deferred[bytes] = Deferred()
-
-    def connectionMade(self) -> None:
-        self.transport.write(self.raw)
-
-    def dataReceived(self, data: bytes) -> None:
-        self.seen += data
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.done.callback(self.seen)
+from tests.http.served import Wants, add_comparisons, get
 
 
 class Page(resource.Resource):
@@ -256,16 +196,6 @@ def tree(directory: str) -> resource.Resource:
     return root
 
 
-def get(
-    path: bytes, *fields: bytes, method: bytes = b"GET", body: bytes = b""
-) -> bytes:
-    fields = (b"Host: localhost:8080", b"Connection: close", *fields)
-    if body:
-        fields += (b"Content-Length: %d" % len(body),)
-    lines = b"".join(field + b"\r\n" for field in fields)
-    return method + b" " + path + b" HTTP/1.1\r\n" + lines + b"\r\n" + body
-
-
 BASIC = b"Authorization: Basic " + base64.b64encode(b"user:pass")
 URLENCODED = b"Content-Type: application/x-www-form-urlencoded"
 MULTIPART = b'Content-Type: multipart/form-data; boundary="-x"'
@@ -343,34 +273,11 @@ class CompatibilityTests(TestCase):
 
     timeout = 20
 
-    @inlineCallbacks
-    def ask(self, site: Any, *raws: bytes) -> Any:
-        port = reactor.listenTCP(0, site, interface="127.0.0.1")
-        answers = []
-        try:
-            for raw in raws:
-                endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port)
-                client = yield connectProtocol(endpoint, Wants(raw))
-                seen = yield client.done
-                answers.append(seen)
-        finally:
-            yield port.stopListening()
-            for session in list(site.sessions.values()):
-                session.expire()
-        return answers
-
-    @inlineCallbacks
-    def compare(self, name: str) -> Any:
+    def sites(self) -> list[Any]:
         directory = self.mktemp()
         Path(directory).mkdir()
         root = tree(directory)
-        raw = REQUESTS[name]
-        method = raw.partition(b" ")[0]
-        (stock,) = yield self.ask(server.Site(root), raw)
-        first = len(self.flushLoggedErrors())
-        (ours,) = yield self.ask(Site(root, reactor=reactor), raw)
-        self.assertEqual(len(self.flushLoggedErrors()), first)
-        self.assertEqual(digest(ours, method), digest(stock, method))
+        return [server.Site(root), Site(root, reactor=reactor)]
 
     @inlineCallbacks
     def test_a_session_is_found_again(self) -> Any:
@@ -397,12 +304,4 @@ class CompatibilityTests(TestCase):
                 session.expire()
 
 
-def comparison(name: str) -> Any:
-    def test(self: CompatibilityTests) -> Any:
-        return self.compare(name)
-
-    return test
-
-
-for case in REQUESTS:
-    setattr(CompatibilityTests, f"test_{case}_is_as_on_stock", comparison(case))
+add_comparisons(CompatibilityTests, REQUESTS)

@@ -11,18 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.interop import need
+from tests.interop.service import free_ports
 
 # Seconds.
 START_TIMEOUT = 10.0
 STOP_TIMEOUT = 5.0
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def bridge(
@@ -52,7 +45,7 @@ class Mosquitto:
     """A broker with its files in *directory*; *extra* are lines of configuration."""
 
     def __init__(self, directory: Path, extra: Sequence[str] = ()) -> None:
-        self.port = free_port()
+        (self.port,) = free_ports(1)
         self._program = need("mosquitto")
         self._log = directory / "mosquitto.log"
         self._config = directory / "mosquitto.conf"

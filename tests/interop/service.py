@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -21,13 +22,24 @@ CTL = [sys.executable, "-m", "edgeproxy.ctl.main"]
 START = 30
 
 
+# Below those that the kernel gives to outgoing connections: one of them could take a
+# port between our looking and the service's listening.
+_PORTS = range(10_000, 32_000)
+
+
 def free_ports(count: int) -> list[int]:
     """Return ports that nothing listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    found: list[int] = []
+    while len(found) < count:
+        port = random.choice(_PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in found:
+            found.append(port)
+    return found
 
 
 def environment() -> dict[str, str]:

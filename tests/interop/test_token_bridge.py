@@ -15,8 +15,10 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent, HTTPConnectionPool, readBody
 
+from edgeproxy.c8y.mqttsource import MQTTSource
 from edgeproxy.c8y.proxy import ProxyResource
 from edgeproxy.c8y.token import JWTCredential
+from edgeproxy.http.foreign import OwnNames
 from edgeproxy.http.origin import Origin
 from edgeproxy.http.pool import Pool
 from edgeproxy.http.server import Site
@@ -68,12 +70,12 @@ class TokenBridgeTests(TestCase):
 
     async def open_door(self, **options: Any) -> None:
         """Open a /c8y door whose credential has these *options*."""
-        credential = JWTCredential(
+        source = MQTTSource(
             TCP4ClientEndpoint(reactor, "127.0.0.1", self.broker.port),
             reactor,  # type: ignore[arg-type]
             "edgeproxy",
-            **options,
         )
+        credential = JWTCredential(source, reactor, **options)  # type: ignore[arg-type]
         credential.startService()
         self.addCleanup(credential.stopService)
         await credential.fetch()
@@ -82,7 +84,9 @@ class TokenBridgeTests(TestCase):
         endpoint = client_endpoint(reactor, "127.0.0.1", port, tls)
         upstream = Pool(Origin("https", "localhost", port), endpoint, reactor)  # type: ignore[arg-type]
         self.addCleanup(upstream.close)
-        door = ProxyResource(upstream, credential, b"localhost")
+        door = ProxyResource(
+            upstream, credential, {"localhost"}, OwnNames(["127.0.0.1"])
+        )
         listening = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
         port = await listening.listen(Site(door, reactor=reactor))
         self.addCleanup(port.stopListening)

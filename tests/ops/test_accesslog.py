@@ -29,6 +29,7 @@ class AccessLogTests(SynchronousTestCase):
         self.log(
             SimpleNamespace(
                 peer_host="10.0.0.1",
+                number="run-1",
                 head=SimpleNamespace(summary=f"GET {path}"),
                 code=200,
                 sentLength=17,
@@ -40,7 +41,7 @@ class AccessLogTests(SynchronousTestCase):
         self.request("/%FF")
         self.assertEqual(self.written, [])
         self.clock.advance(FLUSH)
-        lines = "10.0.0.1 GET /c8y/x 200 17\n10.0.0.1 GET /%FF 200 17"
+        lines = "10.0.0.1 GET /c8y/x 200 17 run-1\n10.0.0.1 GET /%FF 200 17 run-1"
         self.assertEqual(self.written, [lines])
         self.clock.advance(FLUSH)
         self.assertEqual(len(self.written), 1)
