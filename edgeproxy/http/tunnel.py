@@ -26,7 +26,7 @@ def join(request: Any, response: Response, fields: Fields) -> None:
 
     *fields* are end-to-end; those of the upgrade itself are added. What the protocol
     has agreed on (RFC 6455, section 4) is between the two ends, and so are its frames,
-    close codes and keep-alives.
+    close codes and pings.
     """
     upgrade = response.get(b"upgrade") or b"websocket"
     fields = [(b"Connection", b"Upgrade"), (b"Upgrade", upgrade), *fields]

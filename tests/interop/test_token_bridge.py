@@ -12,6 +12,7 @@ from twisted.internet import reactor  # noqa: TID251 - real sockets
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent, HTTPConnectionPool, readBody
 
@@ -37,15 +38,25 @@ REQUESTS = 2000
 CONNECTIONS = 4
 
 
-class TokenBridgeTests(TestCase):
+class BridgeCase(TestCase):
+    """A door whose token comes through mosquitto's bridge to the sandbox cloud.
+
+    Tokens live for *life* seconds.
+    """
+
     timeout = 58
+    life = LIFE
 
     @awaited
     async def setUp(self) -> None:
         need("mosquitto")
         directory = Path(self.mktemp())
         self.sandbox = Sandbox(
-            reactor, directory / "cloud", https_port=0, mqtt_port=0, token_lifetime=LIFE
+            reactor,
+            directory / "cloud",
+            https_port=0,
+            mqtt_port=0,
+            token_lifetime=self.life,
         )
         await self.sandbox.listen()
         self.sandbox.startService()
@@ -92,12 +103,14 @@ class TokenBridgeTests(TestCase):
         self.addCleanup(port.stopListening)
         self.door = b"http://127.0.0.1:%d/c8y" % port.getHost().port
 
-    async def request(self) -> None:
-        """Ask for the tenant as local software does: without a credential."""
+    async def request(self) -> int:
+        """Ask for the tenant as local software does; return the status."""
         response = await self.agent.request(
             b"GET", self.door + b"/tenant/currentTenant"
         )
         await readBody(response)
+        status: int = response.code
+        return status
 
     async def run_requests(self, count: int, seconds: float) -> None:
         """Send *count* requests, evenly over *seconds* as far as the machine can."""
@@ -118,6 +131,8 @@ class TokenBridgeTests(TestCase):
         lines = self.sandbox.requests.path.read_text().splitlines()
         return [json.loads(line) for line in lines]
 
+
+class TokenBridgeTests(BridgeCase):
     @awaited
     async def test_ten_lifetimes_without_one_401(self) -> None:
         await self.open_door()
@@ -134,3 +149,49 @@ class TokenBridgeTests(TestCase):
         statuses = Counter(line["status"] for line in self.log())
         self.assertGreater(statuses[401], 0)
         self.assertGreater(statuses[200], 0)
+
+
+class LongLivedTokenTests(BridgeCase):
+    life = 60
+
+    @awaited
+    async def test_a_broker_that_restarts_is_not_noticed(self) -> None:
+        await self.open_door()
+        running = Deferred.fromCoroutine(self.run_requests(1200, 6))
+        for stop in (True, False):
+            await deferLater(reactor, 1.5, lambda: None)
+            await deferToThread(self.broker.stop if stop else self.broker.start)
+        await running
+        statuses = Counter(line["status"] for line in self.log())
+        self.assertEqual(statuses, {200: 1200})
+
+
+class ShortLivedTokenTests(BridgeCase):
+    """The broker is away for longer than the token lives."""
+
+    async def timed(self) -> tuple[int, float]:
+        started = time.monotonic()
+        status = await self.request()
+        return status, time.monotonic() - started
+
+    @awaited
+    async def test_clients_are_told_in_time_and_served_soon_after(self) -> None:
+        await self.open_door()
+        running = Deferred.fromCoroutine(self.run_requests(400, 2))
+        await deferToThread(self.broker.stop)
+        await running
+        await deferLater(reactor, LIFE, lambda: None)
+        # It has run out: all at once are told within the promised time.
+        answers = await gatherResults(
+            [Deferred.fromCoroutine(self.timed()) for _ in range(CONNECTIONS)]
+        )
+        for status, took in answers:
+            self.assertEqual(status, 502)
+            self.assertLess(took, 5.5)
+        await deferToThread(self.broker.start)
+        back = time.monotonic()
+        status = 0
+        while status != 200:
+            status, _ = await self.timed()
+            await deferLater(reactor, 0.02, lambda: None)
+            self.assertLess(time.monotonic() - back, 2.0)
