@@ -7,6 +7,7 @@ Handlers are plain functions from `Call` to `Answer`; they never see a connectio
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from attrs import field, frozen
@@ -29,6 +30,7 @@ class Call:
     query: dict[str, str] = field(factory=dict)
     body: bytes = b""
     accept: str = ""
+    content_type: str = ""
 
     def json(self) -> dict[str, Any]:
         """Return the body, which must be a JSON object."""
@@ -59,13 +61,19 @@ class Call:
 
 @frozen
 class Answer:
-    """A status, and a JSON body of one of Cumulocity's media types, or none."""
+    """A status, and a JSON body of one of Cumulocity's media types, or none.
+
+    With a *file* that is the body, of the media type *file_type*, and ranges of it may
+    be asked for.
+    """
 
     status: int
     kind: str = ""
     body: Any = None
     location: str = ""
     allow: tuple[str, ...] = ()
+    file: Path | None = None
+    file_type: str = ""
 
     @property
     def content_type(self) -> bytes:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
+from twisted.web.static import File
 
 from edgeproxy.sandbox import inventory as inv
 from edgeproxy.sandbox.answers import Answer, Call, Refusal
+from edgeproxy.sandbox.attachments import Attachments
 from edgeproxy.sandbox.authentication import (
     TENANT,
     Authenticator,
@@ -32,7 +35,7 @@ class Cloud(Resource):
     """Answers every path: authenticates, finds the handler, writes down what it did.
 
     *domain* is the tenant's own; links start with it whatever ``Host`` says, as the
-    real cloud's do (facts: Cumulocity §4.1).
+    real cloud's do (facts: Cumulocity §4.1). *attachments* is a folder for those.
     """
 
     isLeaf = True
@@ -44,12 +47,13 @@ class Cloud(Resource):
         authenticator: Authenticator,
         log: RequestLog,
         inventory: Inventory,
+        attachments: Path,
     ) -> None:
         super().__init__()
         self._domain = domain
         self._authenticator = authenticator
         self._requests = log
-        self._routes = _routes(f"https://{domain}", inventory)
+        self._routes = _routes(f"https://{domain}", inventory, attachments)
         self._routes[("tenant", "currentTenant")] = {"GET": self._current_tenant}
 
     def render(self, request: Request) -> int:
@@ -95,6 +99,7 @@ class Cloud(Resource):
             dict(parse_qsl(query, keep_blank_values=True)),
             request.content.read() if request.content is not None else b"",
             request.getHeader("accept") or "",
+            request.getHeader("content-type") or "",
         )
         return handler(call, caller)
 
@@ -140,6 +145,10 @@ class Cloud(Resource):
             challenge = scheme + b' realm="Cumulocity"'
             headers.setRawHeaders(b"www-authenticate", [challenge])
         headers.setRawHeaders(b"cache-control", [b"no-cache, no-store"])
+        if answer.file is not None:
+            # Ranges and all.
+            File(str(answer.file), defaultType=answer.file_type).render(request)
+            return
         content = answer.content
         if answer.status != 204:
             headers.setRawHeaders(b"content-length", [b"%d" % len(content)])
@@ -148,7 +157,7 @@ class Cloud(Resource):
 
 
 def _routes(
-    base: str, inventory: Inventory
+    base: str, inventory: Inventory, attachments: Path
 ) -> dict[tuple[Any, ...], dict[str, Handler]]:
     routes: dict[tuple[Any, ...], dict[str, Handler]] = {
         inv.PATH: {
@@ -168,6 +177,14 @@ def _routes(
             "POST": _without_caller(readings.create),
         }
         routes[(*kind.path, ANY)] = {"GET": _without_caller(readings.read)}
+        if kind.api == "event":
+            files = Attachments(base, readings, attachments)
+            routes[(*kind.path, ANY, "binaries")] = {
+                "GET": _without_caller(files.read),
+                "POST": _without_caller(files.create),
+                "PUT": _without_caller(files.replace),
+                "DELETE": _without_caller(files.delete),
+            }
     return routes
 
 

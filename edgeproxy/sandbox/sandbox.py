@@ -70,6 +70,7 @@ class Sandbox(Service):
         self.requests = RequestLog(directory / "requests.log", wall)
         self.tokens = TokenIssuer(TENANT, DOMAIN, token_lifetime, wall)
         self._inventory = Inventory(f"https://{DOMAIN}", lambda: _iso(wall()))
+        self._attachments = directory / "attachments"
         self._endpoint = MQTTEndpoint(
             reactor, self.tokens.token, self._inventory.register
         )
@@ -149,7 +150,11 @@ class Sandbox(Service):
         self.make_certificates()
         self.requests.open()
         cloud = Cloud(
-            DOMAIN, Authenticator(self.tokens), self.requests, self._inventory
+            DOMAIN,
+            Authenticator(self.tokens),
+            self.requests,
+            self._inventory,
+            self._attachments,
         )
         site = Site(_Root(cloud, Control(self.tokens)), reactor=self._reactor)
         site.noisy = False

@@ -3,55 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from twisted.trial.unittest import SkipTest
-
-from tests.interop import REQUIRED, need
+from tests.interop import need
+from tests.interop.environments import node_with
 
 VERSION = "3.0.5"
 SCRIPT = Path(__file__).with_name("rhea.js")
-
-
-def rhea() -> Path:
-    """Return the folder of the module; installs it the first time, or skips."""
-    node, npm = need("node"), need("npm")
-    assert node
-    cache = os.environ.get("XDG_CACHE_HOME") or tempfile.gettempdir()
-    folder = Path(cache) / f"edgeproxy-interop-{os.getuid()}" / f"rhea-{VERSION}"
-    module = folder / "node_modules" / "rhea"
-    if not (module / "package.json").exists():
-        # Aside, then into place: other runs may be about the same.
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        aside = tempfile.mkdtemp(dir=folder.parent)
-        installed = subprocess.run(
-            [npm, "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"]
-            + ["--prefix", aside, f"rhea@{VERSION}"],
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        if installed.returncode:
-            reason = f"npm cannot install rhea: {installed.stderr.strip()[-200:]}"
-            raise AssertionError(reason) if REQUIRED else SkipTest(reason)
-        try:
-            Path(aside).rename(folder)
-        except OSError:
-            shutil.rmtree(aside)  # somebody else was quicker
-    return module
 
 
 class Rhea:
     """A receiver; `events` yields what happens to it."""
 
     def __init__(self, **options: Any) -> None:
-        options["module"] = str(rhea())
+        options["module"] = str(node_with(f"rhea@{VERSION}") / "rhea")
         self._process = subprocess.Popen(
             [need("node"), str(SCRIPT), json.dumps(options)],
             stdout=subprocess.PIPE,

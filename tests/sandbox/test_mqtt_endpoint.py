@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
+from edgeproxy.c8y.mqttsource import MQTTSource
 from edgeproxy.c8y.token import JWTCredential
 from edgeproxy.mqtt import packets as p
 from edgeproxy.mqtt.client import MQTTClient
@@ -290,12 +291,9 @@ class OverTLSTests(TestCase):
 
     @awaited
     async def test_credential_straight_from_the_endpoint(self) -> None:
-        credential = JWTCredential(
-            self.endpoint(),
-            reactor,  # type: ignore[arg-type]
-            "dev1",
-            prefix="",
-        )
+        clock: Any = reactor
+        source = MQTTSource(self.endpoint(), clock, "dev1", prefix="")
+        credential = JWTCredential(source, clock)
         credential.startService()
         self.addCleanup(credential.stopService)
         header = await credential.fetch()
