@@ -10,9 +10,12 @@ from typing import Any
 import service_identity  # noqa: F401
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import optionsForClientTLS
+from twisted.logger import Logger
 from zope.interface import implementer
 
+from edgeproxy.tls.errors import TLSFileError
 from edgeproxy.tls.material import KeyMaterial, load_key_material
+from edgeproxy.tls.renewal import Renewal
 from edgeproxy.tls.trust import load_trust
 
 
@@ -26,7 +29,10 @@ class ClientTLS:
     A new connection resumes the session of the last one, where the server offers that
     (TLS 1.3): a handshake without certificates. Names are checked all the same. What
     is read anew begins without a session, so nobody is trusted for having been.
+    Files that have changed are read anew for the next connection.
     """
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -34,6 +40,7 @@ class ClientTLS:
         trust_path: str | None,
         identity: tuple[str, str] | None = None,
     ) -> None:
+        self._renewal = Renewal(trust_path, *(identity or ()))
         self._load: Callable[[], Any] = lambda: _creator(
             hostname,
             load_trust(trust_path),
@@ -49,6 +56,12 @@ class ClientTLS:
 
     def clientConnectionForTLS(self, tlsProtocol: Any) -> Any:
         """Return a connection with the newest context."""
+        if self._renewal.happened():
+            try:
+                self.reload()
+            except TLSFileError as error:
+                # Half of a renewal, perhaps: the other file will tell.
+                self._log.warn("{error}; the old one stays", error=str(error))
         connection = self._creator.clientConnectionForTLS(tlsProtocol)
         # A TLS 1.3 server hands its tickets out after the handshake, so the last
         # connection is asked when there is another one.

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from OpenSSL import crypto
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.trial.unittest import SynchronousTestCase
@@ -39,6 +43,38 @@ class FilesTests(SynchronousTestCase):
         self.assertEqual(len(material.chain), 2)
         self.assertEqual(material.common_name, "device-1")
         self.assertNotIn("key", repr(material).partition("chain")[2])
+
+    def test_keys_in_every_form(self) -> None:
+        pkcs8 = serialization.PrivateFormat.PKCS8
+        traditional = serialization.PrivateFormat.TraditionalOpenSSL
+        rsa_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        ec_key = ec.generate_private_key(ec.SECP256R1())
+        ed_key = ed25519.Ed25519PrivateKey.generate()
+        forms: list[tuple[Any, Any, bytes]] = [
+            (rsa_key, pkcs8, b"BEGIN PRIVATE KEY"),
+            (rsa_key, traditional, b"BEGIN RSA PRIVATE KEY"),
+            (ec_key, pkcs8, b"BEGIN PRIVATE KEY"),
+            (ec_key, traditional, b"BEGIN EC PRIVATE KEY"),
+            (ed_key, pkcs8, b"BEGIN PRIVATE KEY"),
+        ]
+        parameters = b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n"
+        parameters += b"-----END EC PARAMETERS-----\n"
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "x")])
+        now = datetime.now(UTC)
+        for key, form, label in forms:
+            builder = x509.CertificateBuilder(name, name, key.public_key(), 1)
+            builder = builder.not_valid_before(now).not_valid_after(now)
+            digest = None if key is ed_key else hashes.SHA256()
+            pem = serialization.Encoding.PEM
+            cert = builder.sign(key, digest).public_bytes(pem)
+            text = key.private_bytes(pem, form, serialization.NoEncryption())
+            self.assertIn(label, text)
+            cert_file, key_file = self.folder / "cert.pem", self.folder / "key.pem"
+            cert_file.write_bytes(cert)
+            # Alone, after what tools put before it, and in one file with the other.
+            for content in (text, parameters + text, cert + text, text + cert):
+                key_file.write_bytes(content)
+                load_key_material(str(cert_file), str(key_file))
 
     def test_files_that_are_not_there_or_empty(self) -> None:
         nothing = self.folder / "nothing"
