@@ -9,6 +9,7 @@ from typing import Any
 import proton
 
 from edgeproxy.amqp.events import DELIVERY, delivery_of, pending_events
+from edgeproxy.amqp.incoming import IncomingLink
 from edgeproxy.amqp.link import AttachRefused, IAddressSpace, OutgoingLink
 
 CONTAINER_ID = "edgeproxy"
@@ -44,6 +45,7 @@ class AMQPConnection:
         self._avatar = avatar
         self._space = space
         self._links: dict[Any, OutgoingLink] = {}
+        self._incoming: dict[Any, IncomingLink] = {}
         # By the tags of unsettled deliveries, which are unique in a connection.
         self.sent: dict[str, OutgoingLink] = {}
         self.tags = map(str, count(1))
@@ -107,14 +109,17 @@ class AMQPConnection:
 
     def lost(self) -> None:
         """Be told that there is no peer any more."""
-        for sender in list(self._links):
-            self._drop(sender)
+        for link in (*self._links, *self._incoming):
+            self._drop(link)
         self._transport.close_tail()
         self._transport.close_head()
         self._transport.unbind()
 
-    def _drop(self, sender: Any) -> None:
-        link = self._links.pop(sender, None)
+    def _drop(self, theirs: Any) -> None:
+        incoming = self._incoming.pop(theirs, None)
+        if incoming is not None:
+            incoming.lost()
+        link = self._links.pop(theirs, None)
         if link is not None:
             link.lost()
             self._space.detached(link)
@@ -129,7 +134,13 @@ class AMQPConnection:
                 getattr(self, _HANDLERS[number])(collector.peek())
 
     def _on_delivery(self, delivery: Any) -> None:
-        """Pass on a disposition."""
+        """Pass on a disposition, or what a peer sends."""
+        if self._incoming:
+            incoming = self._incoming.get(delivery.link)
+            if incoming is not None:
+                if delivery.readable:
+                    incoming.updated(delivery)
+                return
         outgoing = self.sent.get(delivery.tag)
         if outgoing is not None and delivery.updated:
             outgoing.updated(delivery)
@@ -145,27 +156,43 @@ class AMQPConnection:
         event.session.open()
 
     def on_link_remote_open(self, event: Any) -> None:
-        """Attach a receiver of the peer, or refuse it with a condition."""
+        """Attach a link of the peer, or refuse it with a condition."""
         link = event.link
         try:
             _refuse_what_is_not_there(link)
-            if len(self._links) >= MAX_LINKS:
+            if len(self._links) + len(self._incoming) >= MAX_LINKS:
                 raise AttachRefused("amqp:resource-limit-exceeded", "too many links")
-            outgoing = OutgoingLink(self, link)
-            self._space.attach(outgoing, self._avatar)
+            if link.is_receiver:
+                self._attach_incoming(link)
+            else:
+                self._attach_outgoing(link)
         except AttachRefused as refused:
             # Part 2, §2.6.3: attach without a terminus, then detach with the error.
             link.open()
             link.condition = proton.Condition(refused.condition, refused.description)
             link.close()
-            return
-        link.source.copy(link.remote_source)
+
+    def _attach_outgoing(self, link: Any) -> None:
+        outgoing = OutgoingLink(self, link)
+        self._space.attach(outgoing, self._avatar)
+        self._answer(link)
         # What is not in the answer is not done: there are no filters.
         link.source.filter.clear()
-        link.target.copy(link.remote_target)
-        link.snd_settle_mode = link.remote_snd_settle_mode
         self._links[link] = outgoing
         link.open()
+
+    def _attach_incoming(self, link: Any) -> None:
+        incoming = IncomingLink(self, link)
+        self._space.attach_sender(incoming, self._avatar)
+        self._answer(link)
+        self._incoming[link] = incoming
+        link.open()
+        incoming.opened()
+
+    def _answer(self, link: Any) -> None:
+        link.source.copy(link.remote_source)
+        link.target.copy(link.remote_target)
+        link.snd_settle_mode = link.remote_snd_settle_mode
 
     def on_link_flow(self, event: Any) -> None:
         """Pass on new credit; a peer that drains gets it back unused."""
@@ -187,15 +214,15 @@ class AMQPConnection:
 
     def on_session_remote_close(self, event: Any) -> None:
         """Close our side as well, with the links that were on it."""
-        for sender in list(self._links):
-            if sender.session == event.session:
-                self._drop(sender)
+        for link in (*self._links, *self._incoming):
+            if link.session == event.session:
+                self._drop(link)
         event.session.close()
 
     def on_connection_remote_close(self, event: Any) -> None:
         """Close our side as well."""
-        for sender in list(self._links):
-            self._drop(sender)
+        for link in (*self._links, *self._incoming):
+            self._drop(link)
         self._connection.close()
 
 
@@ -203,8 +230,6 @@ def _refuse_what_is_not_there(link: Any) -> None:
     """Raise `AttachRefused` for features of AMQP that have no use here."""
     if link.remote_target.type == proton.Terminus.COORDINATOR:
         raise AttachRefused("amqp:not-implemented", "there are no transactions")
-    if link.is_receiver:
-        raise AttachRefused("amqp:not-found", "nothing can be sent here")
     if link.remote_source.dynamic:
         raise AttachRefused("amqp:not-implemented", "there are no dynamic addresses")
 

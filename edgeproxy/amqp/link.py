@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import proton
 from zope.interface import Interface
 
+from edgeproxy.amqp.incoming import IncomingLink
 from edgeproxy.amqp.outcome import Outcome, State
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ class IAddressSpace(Interface):
 
     def attach(link: OutgoingLink, avatar: object) -> None:  # type: ignore[misc]
         """Take *link*, on which *avatar* receives; raises `AttachRefused`."""
+
+    def attach_sender(link: IncomingLink, avatar: object) -> None:  # type: ignore[misc]
+        """Take *link*, on which *avatar* sends; raises `AttachRefused`."""
 
     def writable(link: OutgoingLink) -> None:  # type: ignore[misc]
         """Be told that *link* has credit again or more than before."""

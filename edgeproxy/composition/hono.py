@@ -11,10 +11,15 @@ from twisted.python.threadpool import ThreadPool
 
 from edgeproxy.composition.assembly import Assembly
 from edgeproxy.hono.authentication import Authentication
+from edgeproxy.hono.commanding import Assert, Commander
 from edgeproxy.hono.compat import MODES
+from edgeproxy.hono.requestids import RequestIds, key_in
 from edgeproxy.hono.resource import HonoResource
+from edgeproxy.hono.waiters import Waiters, WaitersService
 from edgeproxy.http.server import Deadlines
 from edgeproxy.messaging.embedded import EmbeddedNetwork
+from edgeproxy.metrics import counters
+from edgeproxy.ops.startup import cannot_start
 from edgeproxy.portal.avatars import IDevice
 from edgeproxy.portal.certificates import CertificateChecker
 from edgeproxy.portal.devices import DeviceRealm, PasswordChecker
@@ -26,20 +31,29 @@ from edgeproxy.registry.assertion import assert_registration
 from edgeproxy.registry.store import RegistryStore
 from edgeproxy.tls.server import ServerTLS
 
+# In the state folder: with another one, devices could not answer to commands that they
+# were given before.
+COMMAND_KEY = "command.key"
+
 
 def add_hono_door(
     assembly: Assembly, registry: RegistryStore, network: EmbeddedNetwork
 ) -> None:
     """Add the Hono door: portal, registration assertion, resource, its two ports."""
     table = assembly.config.hono.http
+    assertion = partial(assert_registration, registry)
+    commander = _commander(assembly, assertion)
+    network.on_command = commander.take
     resource = HonoResource(
         _authentication(assembly, registry) if table.authentication_required else None,
-        partial(assert_registration, registry),
+        assertion,
         network,
+        commander,
         MODES[assembly.config.hono.compat],
         table.max_payload_size,
         table.realm,
         table.cors_allowed_origin,
+        table.idle_timeout,
     )
     deadlines = Deadlines(idle=table.idle_timeout or float("inf"))
     address, port = table.insecure_port_bind_address, table.insecure_port
@@ -57,6 +71,18 @@ def add_hono_door(
         wrapped = TLSMemoryBIOFactory(tls, False, site)
         assembly.listen("hono.http.port", *secure, wrapped)
     assembly.status.add_hono(address, port, secure)
+
+
+def _commander(assembly: Assembly, assertion: Assert) -> Commander:
+    """Return what gives commands to devices that wait for them."""
+    waiters = Waiters(assembly.reactor)
+    WaitersService(waiters).setServiceParent(assembly.doors)
+    counters.DEVICES_WAITING.set_function(lambda: len(waiters))
+    file = assembly.state / COMMAND_KEY
+    try:
+        return Commander(waiters, assertion, RequestIds(key_in(file)))
+    except OSError as error:
+        cannot_start(f"{file}: {error.strerror}")
 
 
 def _authentication(assembly: Assembly, registry: RegistryStore) -> Authentication:

@@ -11,10 +11,10 @@ from pathlib import Path
 import edgeproxy
 from edgeproxy.config.errors import ConfigError
 from edgeproxy.config.load import DEFAULT_FILE, load
-from edgeproxy.ctl import config, diag, events, http, status, tail, token
+from edgeproxy.ctl import command, config, diag, events, http, status, tail, token
 from edgeproxy.ctl.failure import CommandFailed
 
-COMMANDS = (config, status, tail, events, http, token, diag)
+COMMANDS = (config, status, tail, events, command, http, token, diag)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,8 +44,8 @@ def parser() -> argparse.ArgumentParser:
         help="as of a service that runs with --sandbox in this folder",
     )
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add_to(commands)
+    for each in COMMANDS:
+        each.add_to(commands)
     return top
 
 

@@ -117,10 +117,21 @@ def _ttl(
         found = next(
             (s for n in names if (s := _whole(defaults.get(n))) is not None), None
         )
-    return capped(found, limits, limit)
+    return _capped(found, limits, limit)
 
 
-def capped(ttl: int | None, limits: Mapping[str, Any], name: str) -> int | None:
+def command_response_ttl(compat: Compat, assertion: Assertion) -> int | None:
+    """Return for how many seconds a response to a command is of use; None: for ever."""
+    found, defaults = None, assertion.defaults
+    if defaults and "ttl" in compat.standard:
+        for name in ("ttl", "ttl-command-response"):
+            if found is None:
+                found = _whole(defaults.get(name))
+    limits = assertion.tenant.resource_limits
+    return _capped(found, limits, "max-ttl-command-response")
+
+
+def _capped(ttl: int | None, limits: Mapping[str, Any], name: str) -> int | None:
     """Return *ttl*, or the limit *name* of a tenant where that is less, in seconds."""
     most = _whole(limits.get(name)) if limits else None
     if most is None:

@@ -8,14 +8,14 @@ from edgeproxy.hono.outcomes import Answered
 from edgeproxy.hono.routes import Route
 from edgeproxy.hono.statuses import Situation
 from edgeproxy.http.head import Fields
-from edgeproxy.messaging.message import EVENT, TELEMETRY
+from edgeproxy.messaging.message import COMMAND, EVENT, TELEMETRY
 
 # What a page may send. Hono's lists lack hono-ttl.
 _COMMON = b"authorization, content-type, traceparent, tracestate"
 _REQUEST_FIELDS = {
     TELEMETRY: b"QoS-Level, hono-ttd, " + _COMMON,
     EVENT: b"QoS-Level, hono-ttd, hono-ttl, " + _COMMON,
-    "command": b"hono-cmd-status, " + _COMMON,
+    COMMAND: b"hono-cmd-status, " + _COMMON,
 }
 
 # What a page may read. Hono's list lacks hono-cmd-target-device.

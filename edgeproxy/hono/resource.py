@@ -11,11 +11,15 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from edgeproxy.hono.authentication import Authentication
+from edgeproxy.hono.commanding import Commander
 from edgeproxy.hono.compat import Compat
+from edgeproxy.hono.conversation import Conversation
 from edgeproxy.hono.cors import Cors
-from edgeproxy.hono.publication import Publication
+from edgeproxy.hono.publication import publish
+from edgeproxy.hono.responding import respond
 from edgeproxy.hono.routes import Routes
 from edgeproxy.http.interfaces import IStreamingResource
+from edgeproxy.messaging.message import COMMAND, EVENT, TELEMETRY
 from edgeproxy.messaging.network import INetwork
 from edgeproxy.registry.assertion import Assertion
 
@@ -24,12 +28,13 @@ Assert = Callable[[str, str, str | None], Assertion]
 
 @implementer(IStreamingResource)
 class HonoResource(Resource):
-    """Everything that devices publish to.
+    """Everything that devices publish to, and where they answer to commands.
 
     *authentication* finds out who sends a request (None: nobody logs in), *assertion*
-    vouches for a tenant's device and perhaps its gateway, *network* takes the messages.
-    *compat* is the mode. *max_payload* is in bytes, *realm* is for WWW-Authenticate,
-    pages of *allowed_origin* may publish.
+    vouches for a tenant's device and perhaps its gateway, *network* takes the messages,
+    *commander* has commands for those who wait. *compat* is the mode. *max_payload* is
+    in bytes, *realm* is for WWW-Authenticate, pages of *allowed_origin* may publish. A
+    connection is closed after *idle_timeout* seconds (0: never).
     """
 
     isLeaf = True
@@ -40,25 +45,30 @@ class HonoResource(Resource):
         authentication: Authentication | None,
         assertion: Assert,
         network: INetwork,
+        commander: Commander,
         compat: Compat,
         max_payload: int,
         realm: str,
         allowed_origin: str = "*",
+        idle_timeout: float = 0,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
         self.authentication = authentication
         self.assertion = assertion
         self.network = network
+        self.commander = commander
+        self.handlers = {TELEMETRY: publish, EVENT: publish, COMMAND: respond}
         self.compat = compat
         self.routes = Routes(authentication is not None, compat.post_names_device)
         self.cors = Cors(allowed_origin)
         self.max_payload = max_payload
         quoted = realm.replace("\\", "\\\\").replace('"', '\\"')
         self.challenge = (b"WWW-Authenticate", f'Basic realm="{quoted}"'.encode())
+        self.idle_timeout = idle_timeout
         self.wall_clock = wall_clock
 
     def render(self, request: Any) -> int:
         """Take what a device publishes."""
-        Publication(self, request).start()
+        Conversation(self, request).start()
         return NOT_DONE_YET

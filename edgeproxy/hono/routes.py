@@ -8,9 +8,9 @@ import attrs
 
 from edgeproxy.hono.outcomes import Answered
 from edgeproxy.hono.statuses import Situation
-from edgeproxy.messaging.message import EVENT, TELEMETRY
+from edgeproxy.messaging.message import COMMAND, EVENT, TELEMETRY
 
-ENDPOINTS = {TELEMETRY.encode(): TELEMETRY, EVENT.encode(): EVENT}
+ENDPOINTS = {name.encode(): name for name in (TELEMETRY, EVENT, COMMAND)}
 
 
 @attrs.frozen
@@ -18,13 +18,14 @@ class Route:
     """An *endpoint*, and the tenant and device that the path names, if it does.
 
     An empty *tenant_id* stands for that of the authenticated gateway. *methods* are
-    those that there are.
+    those that there are. *request_id* is that of the command that is responded to.
     """
 
     endpoint: str
     methods: tuple[bytes, ...]
     tenant_id: str | None = None
     device_id: str | None = None
+    request_id: str | None = None
 
 
 @attrs.frozen
@@ -38,7 +39,7 @@ class Routes:
     authentication_required: bool
     post_names_device: bool
 
-    def find(self, path: bytes) -> Route:
+    def find(self, path: bytes, method: bytes) -> Route:
         """Return the route of *path* (origin-form, without query).
 
         Segments are percent-decoded one by one, so an id may hold an encoded slash.
@@ -48,6 +49,8 @@ class Routes:
         endpoint = ENDPOINTS.get(first)
         if endpoint is None:
             raise Answered(Situation.NOT_FOUND)
+        if endpoint == COMMAND:
+            return self._response(rest, method)
         if rest in ([], [b""]):
             if not self.authentication_required:
                 raise Answered(Situation.NOT_FOUND)
@@ -61,6 +64,19 @@ class Routes:
             raise Answered(Situation.NO_TENANT)
         methods = (b"PUT", b"POST") if self.post_names_device else (b"PUT",)
         return Route(endpoint, methods, *ids)
+
+    def _response(self, rest: list[bytes], method: bytes) -> Route:
+        """Return the route of a response to a command: what follows ``/command/``."""
+        if rest[:1] != [b"res"]:
+            raise Answered(Situation.NOT_FOUND)
+        ids = _decoded(rest[1:-1] if rest[-1] == b"" else rest[1:])
+        if len(ids) == 3 and ids[1] and (ids[0] or self.authentication_required):
+            return Route(COMMAND, (b"PUT",), *ids)
+        if method == b"PUT" and len(ids) <= 3:
+            raise Answered(Situation.NO_REQUEST_ID)
+        if len(ids) != 1 or not self.authentication_required:
+            raise Answered(Situation.NOT_FOUND)
+        return Route(COMMAND, (b"POST",), request_id=ids[0])
 
 
 def endpoint_of(path: bytes) -> str:

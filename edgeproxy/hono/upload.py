@@ -95,6 +95,17 @@ def media_type(value: bytes | None) -> str | None:
     return value.partition(b";")[0].strip().decode("latin-1") or None
 
 
+def response_type(value: bytes | None) -> str | None:
+    """Return the media type in the Content-Type of a response to a command.
+
+    None without one; raises `Answered` for what cannot be passed on.
+    """
+    found = media_type(value)
+    if found is not None and not _SYMBOL.fullmatch(found):
+        raise Answered(Situation.BAD_CONTENT_TYPE, found)
+    return found
+
+
 def _content_type(compat: Compat, value: bytes | None, payload: bytes) -> str | None:
     found = media_type(value)
     if found is None and compat.needs_content_type:

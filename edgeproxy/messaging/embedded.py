@@ -10,11 +10,21 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from edgeproxy.amqp.incoming import IncomingLink, Settle
 from edgeproxy.amqp.link import AttachRefused, IAddressSpace, OutgoingLink
+from edgeproxy.amqp.outcome import Outcome, State
+from edgeproxy.messaging.commands import Malformed, OnCommand, read_command
 from edgeproxy.messaging.encoding import encode
-from edgeproxy.messaging.message import EVENT, TELEMETRY, Message
+from edgeproxy.messaging.message import (
+    COMMAND,
+    COMMAND_RESPONSE,
+    EVENT,
+    TELEMETRY,
+    Message,
+)
 from edgeproxy.messaging.network import INetwork
 from edgeproxy.messaging.queue import EventQueue
+from edgeproxy.messaging.responses import CommandResponse, encode_response
 from edgeproxy.messaging.rows import StoredEvent
 from edgeproxy.messaging.store import EventStore
 from edgeproxy.messaging.telemetry import TelemetryLinks
@@ -28,8 +38,11 @@ class EmbeddedNetwork(Service):
 
     Consumers receive from ``telemetry/TENANT`` and ``event/TENANT``. A receiver with
     distribution mode ``copy`` is shown what passes and takes nothing. Events older
-    than *max_age* seconds are removed.
+    than *max_age* seconds are removed. Applications send to ``command/TENANT``, which
+    goes to *on_command*, and wait at ``command_response/TENANT/REPLY-ID``.
     """
+
+    on_command: OnCommand | None = None
 
     def __init__(
         self, store: EventStore, clock: Any, max_age: float = 30 * 86400
@@ -38,6 +51,7 @@ class EmbeddedNetwork(Service):
         self._upkeep = Upkeep(store, clock, max_age)
         self._clock = clock
         self._telemetry: dict[str, TelemetryLinks] = {}
+        self._responses: dict[str, TelemetryLinks] = {}
         self._events: dict[str, EventQueue] = {}
         self._browsers: dict[str, list[OutgoingLink]] = {}
         # Unique across restarts as well: consumers may use it to spot duplicates.
@@ -88,6 +102,11 @@ class EmbeddedNetwork(Service):
         self._show(message.address, encoded)
         return sent
 
+    def respond(self, response: CommandResponse) -> Deferred[None]:
+        """Hand a device's *response* to the application; see `INetwork`."""
+        links = self._responses.get(response.address) or TelemetryLinks(self._clock)
+        return links.send(encode_response(response, next(self._ids)), wait=True)
+
     def _stored(self, event: StoredEvent, address: str, tenant: str) -> None:
         self._show(address, event.message)
         queue = self._events.get(tenant)
@@ -102,8 +121,7 @@ class EmbeddedNetwork(Service):
     def attach(self, link: OutgoingLink, avatar: Any) -> None:
         """Let *link* consume from its address; see `IAddressSpace`."""
         kind, tenant = _parse(link.address)
-        if not (isinstance(avatar, Consumer) and avatar.may_use(tenant)):
-            raise AttachRefused("amqp:unauthorized-access", f"no right on {tenant}")
+        _check_right(avatar, tenant)
         if kind == EVENT and link.presettled and not link.copies:
             raise AttachRefused(
                 "amqp:not-allowed", "events are delivered unsettled, or could be lost"
@@ -114,11 +132,39 @@ class EmbeddedNetwork(Service):
             if tenant not in self._telemetry:
                 self._telemetry[tenant] = TelemetryLinks(self._clock)
             self._telemetry[tenant].add(link)
+        elif kind == COMMAND_RESPONSE:
+            if link.address not in self._responses:
+                self._responses[link.address] = TelemetryLinks(self._clock)
+            self._responses[link.address].add(link)
         else:
             if tenant not in self._events:
                 self._events[tenant] = EventQueue(tenant, self._store, self._clock)
             self._events[tenant].add(link)
         self.attached += 1
+
+    def attach_sender(self, link: IncomingLink, avatar: Any) -> None:
+        """Let *link* send commands; see `IAddressSpace`."""
+        kind, _, rest = link.address.partition("/")
+        tenant, slash, device = rest.partition("/")
+        if kind != COMMAND or not tenant or (slash and not device):
+            raise AttachRefused(
+                "amqp:not-found",
+                f"nothing can be sent to {link.address!r}; there is command/TENANT",
+            )
+        _check_right(avatar, tenant)
+
+        def take(encoded: bytes, settle: Settle) -> None:
+            try:
+                command = read_command(encoded, tenant, device or None)
+            except Malformed as malformed:
+                settle(malformed.outcome)
+                return
+            if self.on_command is None:
+                settle(Outcome(State.RELEASED))
+            else:
+                self.on_command(command, settle)
+
+        link.on_message = take
 
     def writable(self, link: OutgoingLink) -> None:
         """Use the new credit of *link*; see `IAddressSpace`."""
@@ -136,15 +182,30 @@ class EmbeddedNetwork(Service):
                 del self._browsers[link.address]
         elif kind == TELEMETRY:
             self._telemetry[tenant].discard(link)
+        elif kind == COMMAND_RESPONSE:
+            self._responses[link.address].discard(link)
+            if not self._responses[link.address]:
+                del self._responses[link.address]
         else:
             self._events[tenant].discard(link)
 
 
+def _check_right(avatar: Any, tenant: str) -> None:
+    if not (isinstance(avatar, Consumer) and avatar.may_use(tenant)):
+        raise AttachRefused("amqp:unauthorized-access", f"no right on {tenant}")
+
+
 def _parse(address: str) -> tuple[str, str]:
-    kind, _, tenant = address.partition("/")
-    if kind not in (TELEMETRY, EVENT) or not tenant or "/" in tenant:
+    kind, _, rest = address.partition("/")
+    tenant, _, reply_id = rest.partition("/")
+    if kind == COMMAND_RESPONSE:
+        known = bool(tenant and reply_id)
+    else:
+        known = kind in (TELEMETRY, EVENT) and bool(tenant) and tenant == rest
+    if not known:
         raise AttachRefused(
             "amqp:not-found",
-            f"no such address: {address!r}; there are telemetry/TENANT, event/TENANT",
+            f"no such address: {address!r}; there are telemetry/TENANT, event/TENANT "
+            "and command_response/TENANT/REPLY-ID",
         )
     return kind, tenant

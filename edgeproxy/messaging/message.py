@@ -10,6 +10,8 @@ Scalar = str | int | float | bool
 
 TELEMETRY = "telemetry"
 EVENT = "event"
+COMMAND = "command"
+COMMAND_RESPONSE = "command_response"
 
 
 @attrs.frozen

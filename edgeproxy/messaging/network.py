@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
 from edgeproxy.messaging.message import Message
+from edgeproxy.messaging.responses import CommandResponse
 
 
 class INetwork(Interface):
@@ -17,6 +18,12 @@ class INetwork(Interface):
         Fires when the message is a consumer's (telemetry with QoS 1), handed over
         (telemetry with QoS 0), or on persistent store (event). Fails with a
         `NotSent`.
+        """
+
+    def respond(response: CommandResponse) -> Deferred[None]:  # type: ignore[misc]
+        """Hand a device's *response* to the application that waits for it.
+
+        Fires when the application has accepted it; fails with a `NotSent`.
         """
 
 

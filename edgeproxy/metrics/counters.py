@@ -70,6 +70,17 @@ HONO_RESPONSES = Tally(
     "Responses of the Hono door, by endpoint and status.",
     ["endpoint", "status"],
 )
+COMMANDS = Tally(
+    "edgeproxy_commands",
+    "Commands of applications to devices, by what became of them (accepted, released, "
+    "rejected).",
+    ["outcome"],
+)
+DEVICES_WAITING = Gauge(
+    "edgeproxy_devices_waiting",
+    "Requests of devices that wait for a command.",
+    registry=REGISTRY,
+)
 EVENTS_WAITING = Gauge(
     "edgeproxy_events_waiting",
     "Events on disk that no consumer has accepted yet.",

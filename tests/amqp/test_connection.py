@@ -132,13 +132,6 @@ class ConnectionTests(SynchronousTestCase):
         self.assertEqual(link.remote_condition.name, "amqp:not-found")
         self.assertIsNone(link.remote_source.address)
 
-    def test_a_sender_is_refused(self) -> None:
-        link = self.peer.session.sender("s")
-        link.target.address = "a"
-        link.open()
-        self.pump()
-        self.assertEqual(link.remote_condition.name, "amqp:not-found")
-
     def test_links_are_bounded(self) -> None:
         self.patch(module, "MAX_LINKS", 2)
         links = [self.peer.receiver("a", name=str(n)) for n in range(3)]

@@ -14,10 +14,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from edgeproxy.hono.authentication import Authentication
+from edgeproxy.hono.commanding import Commander
 from edgeproxy.hono.compat import V_0_6, Compat
+from edgeproxy.hono.requestids import RequestIds
 from edgeproxy.hono.resource import HonoResource
+from edgeproxy.hono.waiters import Waiters
 from edgeproxy.messaging.message import Message
 from edgeproxy.messaging.network import INetwork
+from edgeproxy.messaging.responses import CommandResponse
 from edgeproxy.portal.avatars import IDevice
 from edgeproxy.portal.devices import DeviceRealm, PasswordChecker
 from edgeproxy.portal.login import login_as
@@ -93,6 +97,7 @@ class Network:
 
     def __init__(self) -> None:
         self.sent: list[Message] = []
+        self.responses: list[CommandResponse] = []
         self.answer: Any = None
 
     def send(self, message: Message) -> Deferred[None]:
@@ -100,6 +105,10 @@ class Network:
         if isinstance(self.answer, Exception):
             return fail(self.answer)
         return self.answer or succeed(None)
+
+    def respond(self, response: CommandResponse) -> Deferred[None]:
+        self.responses.append(response)
+        return fail(self.answer) if self.answer else succeed(None)
 
 
 class Door(Exchange):
@@ -109,7 +118,7 @@ class Door(Exchange):
         self.registry = RegistryStore(":memory:", compat.adapter_enabled)
         fill(self.registry)
         self.network = Network()
-        self.logins = Clock()
+        self.timer = Clock()
         checker = PasswordChecker(
             self.registry,
             self.registry,
@@ -120,12 +129,17 @@ class Door(Exchange):
         remembered = RememberedLogins(
             login, self.registry.generation, self.registry.last_change, lambda: NOW
         )
-        throttled = Authentication(remembered, Throttle(self.logins))
+        self.waiters = Waiters(self.timer)
+        assertion = partial(assert_registration, self.registry)
+        ids = RequestIds(b"key")
+        self.commander = Commander(self.waiters, assertion, ids)
+        throttled = Authentication(remembered, Throttle(self.timer))
         super().__init__(
             HonoResource(
                 throttled if authentication else None,
-                partial(assert_registration, self.registry),
+                assertion,
                 self.network,
+                self.commander,
                 compat,
                 max_payload=20,
                 realm='My "Hono"',

@@ -100,8 +100,16 @@ class Accepted06Tests(HonoTestCase):
             ("99999999999", "", None),
         ]:
             more = {"hono-ttd": header} if header else {}
-            self.ask(target="/telemetry" + query, headers=DEVICE | JSON | more)
-            self.assertEqual(self.network.sent[-1].properties.get("ttd"), expected)
+            answer = self.ask(target="/telemetry" + query, headers=DEVICE | JSON | more)
+            sent = self.network.sent[-1]
+            self.assertEqual(sent.properties.get("ttd"), expected)
+            if expected is not None:
+                self.assertEqual(answer.line, "")
+                self.door.timer.advance(expected - 0.01)
+                self.assertEqual(self.door.answer().line, "")
+                self.door.timer.advance(0.01)
+                answer = self.door.answer()
+            self.is_accepted(answer)
 
     def test_how_long_an_event_is_of_use(self) -> None:
         for target, headers, expected in [

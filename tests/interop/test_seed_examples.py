@@ -11,6 +11,8 @@ from typing import ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from edgeproxy.registry.demo import TENANT, fill_with_demo
+from edgeproxy.registry.store import RegistryStore
 from tests.interop import need
 from tests.interop.consumer import Consumer
 from tests.interop.service import CTL, Service, environment
@@ -92,6 +94,9 @@ UNAUTHENTICATED = [
     ),
 ]
 
+# Seconds that a device may wait for a command here.
+TTD = 1
+
 # Fields that the seed's print-outs leave away.
 NOT_PRINTED = re.compile(r"^(?:Date|Server): .*\n", re.MULTILINE)
 
@@ -101,8 +106,15 @@ class SeedTestCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.curl_program = need("curl")
-        self.service = Service(Path(self.mktemp()), *self.settings)
+        folder = Path(self.mktemp())
+        self.service = Service(folder, *self.settings)
         self.addCleanup(self.service.kill)
+        registry = RegistryStore(str(folder / "var" / "registry.sqlite"))
+        fill_with_demo(registry)
+        # Nobody sends a command; the examples need not wait a minute to find out.
+        adapter = {"type": "hono-http", "enabled": True, "ext": {"max-ttd": TTD}}
+        registry.put_tenant(TENANT, {"adapters": [adapter]})
+        registry.close()
         self.service.start()
 
     def curl(self, arguments: str) -> str:
@@ -144,7 +156,7 @@ class ExamplesTests(SeedTestCase):
         lines = [tail.stdout.readline() for _ in range(6)]
         self.assertEqual(sum(" 4711 " in line for line in lines), 4)
         self.assertEqual(sum(" 4712 " in line for line in lines), 2)
-        self.assertIn("ttd=60", lines[-1])
+        self.assertIn(f"ttd={TTD}", lines[-1])
         self.assertIn(" qos=0 ", lines[0])
 
     def test_without_a_consumer_telemetry_fails_and_events_wait(self) -> None:
@@ -171,7 +183,7 @@ class ExamplesTests(SeedTestCase):
                 "orig_address": "/telemetry?hono-ttd=60",
                 "importance": "high",
                 "qos": 0,
-                "ttd": 60,
+                "ttd": TTD,
             },
         )
         self.assertEqual(message.annotations["tenant_id"], "DEFAULT_TENANT")

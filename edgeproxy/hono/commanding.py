@@ -1,0 +1,94 @@
+"""Finds the device, or the gateway, that a command goes to (facts of Hono, §6.5)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from edgeproxy.amqp.outcome import Outcome, State
+from edgeproxy.hono.requestids import RequestIds
+from edgeproxy.hono.waiters import Settle, Waiter, Waiters
+from edgeproxy.messaging.commands import BAD_REQUEST, Command
+from edgeproxy.metrics import counters
+from edgeproxy.portal.memory import Memory
+from edgeproxy.registry.assertion import Assertion, AssertionRefused
+from edgeproxy.registry.model import RegisteredDevice
+
+# Devices of which it is known through which gateway they were last heard of.
+DEVICES = 100_000
+
+_NOBODY = Outcome(State.RELEASED)
+
+Assert = Callable[[str, str, str | None], Assertion]
+
+
+class Commander:
+    """Gives commands to those of *waiters* who wait for them.
+
+    *assertion* vouches for devices, *request_ids* names commands to them. Commands are
+    not kept: for a device that does not wait they are released, and it is the
+    application that tries again.
+    """
+
+    def __init__(
+        self, waiters: Waiters, assertion: Assert, request_ids: RequestIds
+    ) -> None:
+        self.waiters = waiters
+        self.request_ids = request_ids
+        self._assertion = assertion
+        self._gateways: Memory[tuple[str, str], str] = Memory(DEVICES)
+
+    def heard_of(self, device: RegisteredDevice, gateway_id: str) -> None:
+        """Know that *device* was last heard of through this gateway."""
+        if len(device.via) > 1 or device.via_groups:
+            self._gateways.put((device.tenant_id, device.device_id), gateway_id)
+
+    def take(self, command: Command, settle: Settle) -> None:
+        """Give *command* to whoever waits; *settle* is called with what became of it.
+
+        Accepted is one that was written to the device's connection.
+        """
+
+        def settled(outcome: Outcome) -> None:
+            counters.COMMANDS[outcome.state.value] += 1
+            settle(outcome)
+
+        try:
+            assertion = self._assertion(command.tenant_id, command.device_id, None)
+        except AssertionRefused as refused:
+            settled(Outcome(State.REJECTED, BAD_REQUEST, str(refused)))
+            return
+        waiter = self.waiters.find(command.tenant_id, command.device_id)
+        if waiter is None:
+            waiter = self._gateway_of(assertion.device)
+        if waiter is None:
+            settled(_NOBODY)
+        else:
+            self.waiters.give(waiter, command, settled)
+
+    def _gateway_of(self, device: RegisteredDevice) -> Waiter | None:
+        """Return the gateway that waits and may act for *device*: the last known one.
+
+        Any of them where that does not wait.
+        """
+        tenant_id = device.tenant_id
+        found = dict.fromkeys(device.via)
+        for group in device.via_groups:
+            found |= dict.fromkeys(self.waiters.members_of(tenant_id, group))
+        waiting: dict[str, Waiter] = {}
+        for gateway_id in found:
+            waiter = self.waiters.find(tenant_id, gateway_id)
+            # One that a gateway waits for in another device's stead is no gateway.
+            if waiter is None or waiter.gateway_id is not None:
+                continue
+            try:
+                self._assertion(tenant_id, device.device_id, gateway_id)
+            except AssertionRefused:
+                continue  # disabled while it waits
+            waiting[gateway_id] = waiter
+        if not waiting:
+            return None
+        last = self._gateways.get((tenant_id, device.device_id))
+        if last in waiting:
+            return waiting[last]
+        return random.choice(list(waiting.values()))  # noqa: S311 - any will do
