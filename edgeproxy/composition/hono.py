@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from functools import partial
 
 from twisted.cred.portal import Portal
@@ -15,6 +16,7 @@ from edgeproxy.hono.commanding import Assert, Commander
 from edgeproxy.hono.compat import MODES
 from edgeproxy.hono.requestids import RequestIds, key_in
 from edgeproxy.hono.resource import HonoResource
+from edgeproxy.hono.volume import Volumes
 from edgeproxy.hono.waiters import Waiters, WaitersService
 from edgeproxy.http.server import Deadlines
 from edgeproxy.messaging.embedded import EmbeddedNetwork
@@ -35,6 +37,9 @@ from edgeproxy.tls.server import ServerTLS
 # were given before.
 COMMAND_KEY = "command.key"
 
+# In the state folder as well: what tenants with a limit have sent in this period.
+VOLUMES = "volumes.json"
+
 
 def add_hono_door(
     assembly: Assembly, registry: RegistryStore, network: EmbeddedNetwork
@@ -44,11 +49,14 @@ def add_hono_door(
     assertion = partial(assert_registration, registry)
     commander = _commander(assembly, assertion)
     network.on_command = commander.take
+    volumes = Volumes(assembly.state / VOLUMES, assembly.reactor, time.time)
+    volumes.setServiceParent(assembly.inner)
     resource = HonoResource(
         _authentication(assembly, registry) if table.authentication_required else None,
         assertion,
         network,
         commander,
+        volumes,
         MODES[assembly.config.hono.compat],
         table.max_payload_size,
         table.realm,

@@ -7,12 +7,19 @@ from twisted.python.failure import Failure
 from edgeproxy.amqp.outcome import Outcome, State
 from edgeproxy.hono.composing import ADAPTER, compose
 from edgeproxy.hono.conversation import Conversation
+from edgeproxy.hono.outcomes import Answered
+from edgeproxy.hono.statuses import Situation
 from edgeproxy.hono.upload import UNKNOWN_TYPE, read_upload
 from edgeproxy.hono.waiters import Settle, Waiter, seconds_to_wait
 from edgeproxy.http.head import Fields
 from edgeproxy.messaging.commands import Command
 from edgeproxy.messaging.message import Message
+from edgeproxy.messaging.network import Rejected
 from edgeproxy.registry.assertion import Assertion
+
+_TOO_MUCH = Outcome(
+    State.REJECTED, "amqp:resource-limit-exceeded", "data volume exceeded"
+)
 
 
 def publish(talk: Conversation, payload: bytes) -> None:
@@ -28,6 +35,9 @@ def publish(talk: Conversation, payload: bytes) -> None:
         ttd = seconds_to_wait(ttd, most, door.idle_timeout)
     now = door.wall_clock()
     message = compose(door.compat, upload, tenant_id, device_id, assertion, ttd, now)
+    limited = bool(assertion.tenant.resource_limits)
+    if limited and not door.volumes.take(assertion.tenant, len(payload)):
+        raise Answered(Situation.VOLUME_EXCEEDED)
     if gateway_id is not None:
         door.commander.heard_of(assertion.device, gateway_id)
     if ttd is not None:
@@ -36,7 +46,18 @@ def publish(talk: Conversation, payload: bytes) -> None:
     sent = door.network.send(message)
     if not sent.called:
         talk.watch_client()
+    if limited:
+        sent.addErrback(_not_taken, talk, assertion, len(payload))
     sent.addCallbacks(talk.accept, talk.fail)
+
+
+def _not_taken(
+    failure: Failure, talk: Conversation, assertion: Assertion, size: int
+) -> Failure:
+    """Give back what was counted, but not to who sent what cannot be processed."""
+    if not failure.check(Rejected):
+        talk.door.volumes.give_back(assertion.tenant, size)
+    return failure
 
 
 class _Wait:
@@ -46,12 +67,21 @@ class _Wait:
     told only then: it may never have been answered at all.
     """
 
-    __slots__ = ("_command", "_expired", "_gateway_id", "_sent", "_talk", "_waiter")
+    __slots__ = (
+        "_assertion",
+        "_command",
+        "_expired",
+        "_gateway_id",
+        "_sent",
+        "_talk",
+        "_waiter",
+    )
 
     def __init__(
         self, talk: Conversation, assertion: Assertion, gateway_id: str | None
     ) -> None:
         self._talk = talk
+        self._assertion = assertion
         self._gateway_id = gateway_id
         self._sent = self._expired = False
         self._command: tuple[Command, Settle] | None = None
@@ -71,6 +101,8 @@ class _Wait:
         self._talk.watch_client(self._give_up)
         door.commander.waiters.join(self._waiter, seconds)
         sent = door.network.send(message)
+        size = len(message.payload)
+        sent.addErrback(_not_taken, self._talk, self._assertion, size)
         sent.addCallbacks(self._on_sent, self._on_failure)
         sent.addErrback(self._talk.fail)
 
@@ -104,6 +136,11 @@ class _Wait:
         if self._command is not None:
             command, settle = self._command
             self._command = None
+            tenant = self._assertion.tenant
+            if not self._talk.door.volumes.take(tenant, len(command.payload)):
+                settle(_TOO_MUCH)
+                self._talk.answer(Situation.VOLUME_EXCEEDED)
+                return
             written = self._talk.respond(
                 200, None, self._fields(command), command.payload
             )

@@ -18,6 +18,7 @@ from edgeproxy.hono.cors import Cors
 from edgeproxy.hono.publication import publish
 from edgeproxy.hono.responding import respond
 from edgeproxy.hono.routes import Routes
+from edgeproxy.hono.volume import Volumes
 from edgeproxy.http.interfaces import IStreamingResource
 from edgeproxy.messaging.message import COMMAND, EVENT, TELEMETRY
 from edgeproxy.messaging.network import INetwork
@@ -32,7 +33,8 @@ class HonoResource(Resource):
 
     *authentication* finds out who sends a request (None: nobody logs in), *assertion*
     vouches for a tenant's device and perhaps its gateway, *network* takes the messages,
-    *commander* has commands for those who wait. *compat* is the mode. *max_payload* is
+    *commander* has commands for those who wait, *volumes* counts for tenants with a
+    limit. *compat* is the mode. *max_payload* is
     in bytes, *realm* is for WWW-Authenticate, pages of *allowed_origin* may publish. A
     connection is closed after *idle_timeout* seconds (0: never).
     """
@@ -46,6 +48,7 @@ class HonoResource(Resource):
         assertion: Assert,
         network: INetwork,
         commander: Commander,
+        volumes: Volumes,
         compat: Compat,
         max_payload: int,
         realm: str,
@@ -58,6 +61,7 @@ class HonoResource(Resource):
         self.assertion = assertion
         self.network = network
         self.commander = commander
+        self.volumes = volumes
         self.handlers = {TELEMETRY: publish, EVENT: publish, COMMAND: respond}
         self.compat = compat
         self.routes = Routes(authentication is not None, compat.post_names_device)

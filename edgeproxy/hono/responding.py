@@ -29,6 +29,8 @@ def respond(talk: Conversation, payload: bytes) -> None:
     if content_type is None and payload:
         content_type = UNKNOWN_TYPE
     assertion = door.assertion(tenant_id, device_id, gateway_id)
+    if not door.volumes.take(assertion.tenant, len(payload)):
+        raise Answered(Situation.VOLUME_EXCEEDED)
     reply_id, correlation_id = ids
     sent = door.network.respond(
         CommandResponse(

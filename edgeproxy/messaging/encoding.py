@@ -23,10 +23,13 @@ _HEADER, _ANNOTATIONS, _PROPERTIES, _APPLICATION_PROPERTIES, _DATA = (
     bytes((0x00, 0x53, code)) for code in (0x70, 0x72, 0x73, 0x74, 0x75)
 )
 
-# Devices whose parts are kept encoded: some hundred bytes each.
-DEVICES = 4096
+# Addresses whose parts are kept encoded: two for each tenant, some hundred bytes each.
+# What is of a device is encoded each time: where there are more devices than could be
+# kept, looking them up in vain costs more than that.
+ADDRESSES = 4096
 
 _DURABLE = _HEADER + list_of([TRUE])
+_DEVICE, _RESOURCE = symbol("device_id"), symbol("resource")
 _TRACE = symbol("x-opt-trace-context")
 _MOST_TTL = (1 << 32) - 1  # milliseconds
 
@@ -36,21 +39,30 @@ def encode(message: Message, message_id: str) -> bytes:
 
     An empty payload has no body section.
     """
-    annotations, address = _constants(
-        message.address, message.tenant_id, message.device_id
-    )
+    address, device = message.address, message.device_id
+    encoded_address, tenant = _constants(address, message.tenant_id)
     trace = map_of(names_and_values(message.trace.items()))
     content_type, encoding = message.content_type, message.content_encoding
     parts = [
         _header(message),
         _ANNOTATIONS,
-        map_of([*annotations, _TRACE, trace]),
+        map_of(
+            [
+                *tenant,
+                _DEVICE,
+                string(device),
+                _RESOURCE,
+                string(f"{address}/{device}"),
+                _TRACE,
+                trace,
+            ]
+        ),
         _PROPERTIES,
         list_of(
             [
                 string(message_id),
                 NULL,  # user-id
-                address,  # to
+                encoded_address,  # to
                 NULL,  # subject
                 NULL,  # reply-to
                 NULL,  # correlation-id
@@ -76,20 +88,10 @@ def _header(message: Message) -> bytes:
     return _HEADER + list_of([TRUE if durable else NULL, NULL, uint(ttl)])
 
 
-@lru_cache(DEVICES)
-def _constants(
-    address: str, tenant_id: str, device_id: str
-) -> tuple[tuple[bytes, ...], bytes]:
-    """Return what is the same in all messages of a device: annotations and address."""
-    annotations = {
-        "tenant_id": tenant_id,
-        "device_id": device_id,
-        "resource": f"{address}/{device_id}",
-    }
-    pairs: tuple[bytes, ...] = ()
-    for key, value in annotations.items():
-        pairs += (symbol(key), string(value))
-    return pairs, string(address)
+@lru_cache(ADDRESSES)
+def _constants(address: str, tenant_id: str) -> tuple[bytes, tuple[bytes, bytes]]:
+    """Return what is the same in all messages to *address*: it, and the tenant."""
+    return string(address), (symbol("tenant_id"), string(tenant_id))
 
 
 _symbol = lru_cache(256)(symbol)

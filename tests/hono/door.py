@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from twisted.cred.portal import Portal
@@ -18,6 +19,7 @@ from edgeproxy.hono.commanding import Commander
 from edgeproxy.hono.compat import V_0_6, Compat
 from edgeproxy.hono.requestids import RequestIds
 from edgeproxy.hono.resource import HonoResource
+from edgeproxy.hono.volume import Volumes
 from edgeproxy.hono.waiters import Waiters
 from edgeproxy.messaging.message import Message
 from edgeproxy.messaging.network import INetwork
@@ -51,6 +53,11 @@ TENANTS: dict[str, dict[str, Any]] = {
     "U": {},
     "DISABLED": {"enabled": False},
     "NO-HTTP": {"adapters": [{"type": "hono-mqtt", "enabled": True}]},
+    "SPENT": {
+        "resource-limits": {
+            "data-volume": {"effective-since": "2020-01-01T00:00:00Z", "max-bytes": 20}
+        }
+    },
     "SILENT": {"adapters": [{"type": "hono-http"}]},
 }
 
@@ -140,6 +147,7 @@ class Door(Exchange):
                 assertion,
                 self.network,
                 self.commander,
+                Volumes(Path("/nonexistent/volumes"), Clock(), lambda: NOW),
                 compat,
                 max_payload=20,
                 realm='My "Hono"',

@@ -211,6 +211,24 @@ class WaitingTests(CommandTestCase):
         self.assertEqual(self.door.answer().line, "202 Accepted")
 
 
+class VolumeTests(CommandTestCase):
+    def test_a_command_counts(self) -> None:
+        self.wait(basic("sensor@SPENT") | WAITS, body=b"x" * 15)
+        self.command(tenant_id="SPENT", payload=b"x" * 6)
+        self.assertEqual(self.door.answer().status, 429)
+        found = self.outcomes.pop()
+        self.assertEqual(found.condition, "amqp:resource-limit-exceeded")
+
+    def test_what_nobody_takes_does_not(self) -> None:
+        self.network.answer = NoConsumer("no consumer available")
+        for headers in (JSON, WAITS):
+            for _ in range(3):
+                answer = self.ask(
+                    headers=basic("sensor@SPENT") | headers, body=b"x" * 20
+                )
+                self.assertEqual(answer.status, 503)
+
+
 class RefusedTests(CommandTestCase):
     def test_devices_that_may_not(self) -> None:
         for tenant, device in [
