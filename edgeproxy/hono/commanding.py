@@ -13,6 +13,7 @@ from edgeproxy.metrics import counters
 from edgeproxy.portal.memory import Memory
 from edgeproxy.registry.assertion import Assertion, AssertionRefused
 from edgeproxy.registry.model import RegisteredDevice
+from edgeproxy.registry.store import RegistryError
 
 # Devices of which it is known through which gateway they were last heard of.
 DEVICES = 100_000
@@ -57,6 +58,9 @@ class Commander:
             assertion = self._assertion(command.tenant_id, command.device_id, None)
         except AssertionRefused as refused:
             settled(Outcome(State.REJECTED, BAD_REQUEST, str(refused)))
+            return
+        except RegistryError:
+            settled(_NOBODY)
             return
         waiter = self.waiters.find(command.tenant_id, command.device_id)
         if waiter is None:

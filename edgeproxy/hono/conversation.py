@@ -16,6 +16,7 @@ from edgeproxy.http.collect import TooLarge, collect
 from edgeproxy.http.head import Fields
 from edgeproxy.metrics import counters
 from edgeproxy.portal.avatars import Device
+from edgeproxy.registry.store import RegistryError
 
 if TYPE_CHECKING:
     from edgeproxy.hono.resource import HonoResource
@@ -132,6 +133,8 @@ class Conversation:
     def fail(self, failure: Failure) -> None:
         """Answer what *failure* means to the device."""
         answered = answer_to(failure)
+        if failure.check(RegistryError):
+            self._log.error("{reason}", reason=failure.getErrorMessage())
         if answered is None:
             self._log.failure("request of a device failed", failure)
             answered = Answered(Situation.BROKEN)

@@ -21,6 +21,7 @@ from edgeproxy.registry.assertion import (
     TenantDisabled,
     TenantUnknown,
 )
+from edgeproxy.registry.store import RegistryError
 
 
 class Answered(Exception):
@@ -43,6 +44,7 @@ _ANSWERS: tuple[tuple[type[Exception], Situation], ...] = (
     (AdapterDisabled, S.ADAPTER_DISABLED),
     (TenantRefused, S.TENANT_DISABLED),
     (LoginUnavailable, S.UNAVAILABLE),
+    (RegistryError, S.UNAVAILABLE),
     (TenantUnknown, S.TENANT_UNKNOWN),
     (TenantDisabled, S.TENANT_DISABLED),
     (AdapterNotServed, S.ADAPTER_DISABLED),

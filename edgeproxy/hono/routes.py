@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote_to_bytes
 
 import attrs
@@ -43,7 +44,7 @@ class Routes:
         """Return the route of *path* (origin-form, without query).
 
         Segments are percent-decoded one by one, so an id may hold an encoded slash.
-        Raises `Answered` with a 404, or 400 for an id that is not UTF-8.
+        Raises `Answered` with a 404, or 400 for an id that cannot be decoded.
         """
         first, *rest = path.removeprefix(b"/").split(b"/")
         endpoint = ENDPOINTS.get(first)
@@ -55,7 +56,7 @@ class Routes:
             if not self.authentication_required:
                 raise Answered(Situation.NOT_FOUND)
             return Route(endpoint, (b"POST",))
-        ids = _decoded(rest)
+        ids = _decoded(rest[:-1] if rest[-1] == b"" and len(rest) > 2 else rest)
         if len(ids) > 2:
             raise Answered(Situation.NOT_FOUND)
         if len(ids) < 2 or not ids[1]:
@@ -84,8 +85,14 @@ def endpoint_of(path: bytes) -> str:
     return ENDPOINTS.get(path[1:].partition(b"/")[0], "other")
 
 
+# RFC 3986, §2.1.
+_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+
 def _decoded(segments: list[bytes]) -> list[str]:
     try:
+        if any(_BROKEN_ESCAPE.search(segment) for segment in segments):
+            raise Answered(Situation.BAD_REQUEST)
         return [unquote_to_bytes(segment).decode("utf-8") for segment in segments]
     except UnicodeDecodeError:
         raise Answered(Situation.BAD_REQUEST) from None

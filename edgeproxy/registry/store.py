@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -46,7 +47,8 @@ class RegistryStore:
 
     Lookups are by primary key and answered at once, from memory where they were made
     before. What is not there is asked for each time (10 µs), so that nobody fills the
-    memory with ids that do not exist. *adapters_default* is whether an entry of a
+    memory with ids that do not exist. Lookups raise `RegistryError` where the file
+    cannot be read. *adapters_default* is whether an entry of a
     tenant's adapters without ``enabled`` is enabled.
     """
 
@@ -139,10 +141,9 @@ class RegistryStore:
         subject = canonical_of(issuer)
         found = self._trusting.get(subject)
         if found is None:
-            names = self.connection.execute(
-                "SELECT tenant FROM anchors WHERE subject = ? ORDER BY tenant",
-                (subject,),
-            ).fetchall()
+            names = self._rows(
+                "SELECT tenant FROM anchors WHERE subject = ? ORDER BY tenant", subject
+            )
             tenants = [self.get_tenant(name) for (name,) in names]
             found = [self._as_trusting(t, subject) for t in tenants if t is not None]
             if found:
@@ -157,7 +158,13 @@ class RegistryStore:
         )
 
     def _row(self, query: str, *names: str) -> Any:
-        return self.connection.execute(query, names).fetchone()
+        return next(iter(self._rows(query, *names)), None)
+
+    def _rows(self, query: str, *names: str) -> list[Any]:
+        try:
+            return self.connection.execute(query, names).fetchall()
+        except sqlite3.Error as error:
+            raise RegistryError(f"{self.path}: {error}") from None
 
     # Changes; each call is a transaction of its own, unless it is within one
 

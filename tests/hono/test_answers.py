@@ -103,6 +103,12 @@ def spend(door: Door) -> None:
     assert answer.status == 202, answer.line
 
 
+def lose_the_registry(door: Door) -> None:
+    door.registry.everything_changed()
+    door.registry.connection.execute("DROP TABLE credentials")
+    door.registry.connection.execute("DROP TABLE tenants")
+
+
 def fill_the_queue(door: Door) -> None:
     secret = {"hash-function": "bcrypt", "pwd-hash": "$2b$04$" + "a" * 53}
     data = {"type": "hashed-password", "auth-id": "bcrypt", "secrets": [secret]}
@@ -277,6 +283,9 @@ ROWS: dict[str, Row] = {
     "id_is_no_text": both(
         S.BAD_REQUEST, "Bad Request", method="PUT", target="/event/T/%FF"
     ),
+    "bad_escape": both(
+        S.BAD_REQUEST, "Bad Request", method="PUT", target="/event/T/%ZZ"
+    ),
     "wrong_method": both(
         S.METHOD_NOT_ALLOWED, "", method="PUT", fields={"allow": "POST"}
     ),
@@ -346,6 +355,21 @@ ROWS: dict[str, Row] = {
         "temporarily unavailable",
         headers=basic("bcrypt@T") | JSON,
         before=fill_the_queue,
+        fields={"retry-after": "2"},
+    ),
+    "registry_fails_the_login": both(
+        S.UNAVAILABLE,
+        "temporarily unavailable",
+        before=lose_the_registry,
+        fields={"retry-after": "2"},
+    ),
+    "registry_fails_without_login": both(
+        S.UNAVAILABLE,
+        "temporarily unavailable",
+        method="PUT",
+        target="/event/T/d",
+        login=False,
+        before=lose_the_registry,
         fields={"retry-after": "2"},
     ),
     "fault_of_ours": both(

@@ -240,6 +240,24 @@ class UnauthenticatedTests(SeedTestCase):
         self.assertTrue(self.curl(EXAMPLES[0][0]).startswith("HTTP/1.1 404 "))
 
 
+class Mode2Tests(SeedTestCase):
+    settings: ClassVar[list[str]] = ["hono.compat=2"]
+
+    def test_the_same_with_the_answers_of_today(self) -> None:
+        self.consume("telemetry")
+        for arguments, expected in EXAMPLES:
+            printed = self.curl(arguments)
+            if "POST -u gw" in arguments:
+                self.assertTrue(printed.startswith("HTTP/1.1 405 "), printed)
+                self.assertIn("Allow: PUT\n", printed)
+            elif expected == BAD_QOS:
+                self.assertTrue(printed.startswith("HTTP/1.1 400 Bad Request\n"))
+                body = '{"error":"unsupported QoS-Level header value"}'
+                self.assertTrue(printed.endswith(f"\n\n{body}"), printed)
+            else:
+                self.assertEqual(printed, ACCEPTED, arguments)
+
+
 class CumulocityTests(SeedTestCase):
     def test_the_tenant_is_there_without_a_credential(self) -> None:
         url = f"http://127.0.0.1:{self.service.c8y}/c8y/tenant/currentTenant"
