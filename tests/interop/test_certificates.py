@@ -136,6 +136,8 @@ class CertificatesTests(SynchronousTestCase):
                     wanted = None if status == 202 else 'Basic realm="Hono"'
                     self.assertEqual(challenge, wanted, where)
         self.assertNotIn("Traceback", self.service.log())
+        where = f"127.0.0.1:{self.port} (TLS)"
+        self.assertIn(where, self.service.ctl("status").stdout)
 
     def test_a_wrong_certificate_never_falls_back_to_a_password(self) -> None:
         for issued, status in [
