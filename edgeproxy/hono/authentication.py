@@ -50,7 +50,7 @@ class Authentication:
             chain = chain_of(channel.transport)
             key = self._logins.key_of(b"".join(chain)) if chain else _NOBODY
             channel.known_as = key
-        if key is not _NOBODY:
+        if key != _NOBODY:
             device = self._logins.recall(key)
             if device is not None:
                 return device

@@ -73,6 +73,7 @@ def key_in(path: Path) -> bytes:
         if len(key) == _KEY:
             return key
     key = os.urandom(_KEY)
+    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     aside = path.with_name(path.name + ".new")
     aside.unlink(missing_ok=True)
     number = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

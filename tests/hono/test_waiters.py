@@ -153,7 +153,7 @@ class RequestIdTests(SynchronousTestCase):
             self.assertIsNone(ids.read("T", "d", changed))
 
     def test_the_key_is_kept(self) -> None:
-        path = Path(self.mktemp())
+        path = Path(self.mktemp()) / "folder" / "key"
         key = key_in(path)
         self.assertEqual(len(key), 32)
         self.assertEqual(path.stat().st_mode & 0o777, 0o600)
@@ -163,4 +163,4 @@ class RequestIdTests(SynchronousTestCase):
         self.assertNotEqual(again, key)
         self.assertEqual(key_in(path), again)
         with self.assertRaises(OSError):
-            key_in(Path("/nonexistent/folder/key"))
+            key_in(path / "below a file")
