@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from twisted.cred.portal import Portal
+from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from edgeproxy.amqp.listener import AMQPListenerFactory
@@ -15,9 +18,12 @@ from edgeproxy.portal.consumers import (
     AnonymousChecker,
     ConsumerRealm,
     UsersChecker,
+    make_users,
 )
 from edgeproxy.portal.login import login_as
 from edgeproxy.tls.server import ServerTLS
+
+_log = Logger("edgeproxy")
 
 
 def add_messaging(assembly: Assembly) -> tuple[EmbeddedNetwork, Operator]:
@@ -27,9 +33,12 @@ def add_messaging(assembly: Assembly) -> tuple[EmbeddedNetwork, Operator]:
     network = EmbeddedNetwork(store, assembly.reactor, table.max_age)
     network.setServiceParent(assembly.inner)
     portal, mechanisms = Portal(ConsumerRealm()), []
-    if table.credentials_path is not None:
+    path = table.credentials_path
+    if not table.allow_anonymous and make_users(path):
+        _log.info("a consumer's log-in: {path}", path=path)
+    if Path(path).exists():
         certificates = table.ca_path is not None
-        users = UsersChecker(table.credentials_path, certificates)
+        users = UsersChecker(path, certificates)
         assembly.reloads.append(("users of AMQP", users.reload))
         portal.registerChecker(users)
         mechanisms += ["EXTERNAL", "PLAIN"] if certificates else ["PLAIN"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from typing import Any, NoReturn
 
 from edgeproxy.config.errors import ConfigError
 from edgeproxy.config.tables import Config
@@ -14,32 +15,41 @@ def check(config: Config, origins: Mapping[str, str]) -> None:
 
     *origins* tells for each key that is set where that was.
     """
+    rules = _Rules(origins)
+    _check_cloud(rules, config)
+    _check_door(rules, config)
+    _check_hono(rules, config)
+    _ports_differ(config, origins)
 
-    def refuse(key: str, problem: str) -> None:
-        raise ConfigError(origins.get(key, "configuration"), key, problem)
 
-    def both_or_none(
-        one: str, value: str | None, other: str, other_value: str | None
-    ) -> None:
-        if value is not None and other_value is None:
-            refuse(one, f"needs {other} as well")
-        if other_value is not None and value is None:
-            refuse(other, f"needs {one} as well")
+class _Rules:
+    """Blames keys."""
 
+    def __init__(self, origins: Mapping[str, str]) -> None:
+        self._origins = origins
+
+    def refuse(self, key: str, problem: str) -> NoReturn:
+        raise ConfigError(self._origins.get(key, "configuration"), key, problem)
+
+    def both_or_none(self, table: str, one: str, other: str, record: Any) -> None:
+        """Refuse that only one of the keys *one* and *other* of *table* is set."""
+        for given, missing in ((one, other), (other, one)):
+            if getattr(record, given) is not None and getattr(record, missing) is None:
+                self.refuse(f"{table}.{given}", f"needs {table}.{missing} as well")
+
+
+def _check_cloud(rules: _Rules, config: Config) -> None:
     c8y, device, auth = config.c8y, config.device, config.mqtt.client.auth
-    both_or_none(
-        "device.cert_path", device.cert_path, "device.key_path", device.key_path
-    )
-    both_or_none(
-        "mqtt.client.auth.cert_file",
-        auth.cert_file,
-        "mqtt.client.auth.key_file",
-        auth.key_file,
-    )
+    rules.both_or_none("device", "cert_path", "key_path", device)
+    rules.both_or_none("mqtt.client.auth", "cert_file", "key_file", auth)
+    rules.both_or_none("proxy", "username", "password_file", config.proxy)
+    if config.proxy.username is not None and config.proxy.address is None:
+        rules.refuse("proxy.username", "needs proxy.address")
     if auth.password_file is not None and auth.username is None:
-        refuse("mqtt.client.auth.password_file", "needs mqtt.client.auth.username")
+        key = "mqtt.client.auth.password_file"
+        rules.refuse(key, "needs mqtt.client.auth.username")
     if auth.cert_file is not None and auth.ca_file is None and auth.ca_dir is None:
-        refuse(
+        rules.refuse(
             "mqtt.client.auth.cert_file",
             "needs mqtt.client.auth.ca_file or .ca_dir: without one there is no TLS",
         )
@@ -49,7 +59,7 @@ def check(config: Config, origins: Mapping[str, str]) -> None:
         and not c8y.allow_plain
         and not is_loopback(c8y.http.host)
     ):
-        refuse(
+        rules.refuse(
             "c8y.http",
             "plain HTTP would send the device's token in the clear; "
             "set c8y.allow_plain = true to do it all the same",
@@ -57,70 +67,43 @@ def check(config: Config, origins: Mapping[str, str]) -> None:
     source = c8y.token.source
     if source != "bridge" and c8y.auth_method != "basic" and (c8y.url or c8y.http):
         if source == "mqtt" and c8y.mqtt is None and c8y.url is None:
-            refuse("c8y.token.source", '"mqtt" needs c8y.mqtt or c8y.url')
+            rules.refuse("c8y.token.source", '"mqtt" needs c8y.mqtt or c8y.url')
         if device.cert_path is None and c8y.auth_method == "certificate":
             needs = "needs device.cert_path and .key_path"
-            refuse("c8y.token.source", f'"{source}" {needs}')
-    proxy = c8y.proxy
-    both_or_none(
-        "c8y.proxy.cert_path", proxy.cert_path, "c8y.proxy.key_path", proxy.key_path
-    )
+            rules.refuse("c8y.token.source", f'"{source}" {needs}')
+
+
+def _check_door(rules: _Rules, config: Config) -> None:
+    proxy = config.c8y.proxy
+    rules.both_or_none("c8y.proxy", "cert_path", "key_path", proxy)
     if proxy.ca_path is not None and proxy.cert_path is None:
-        refuse("c8y.proxy.ca_path", "needs c8y.proxy.cert_path: only TLS has them")
+        rules.refuse(
+            "c8y.proxy.ca_path", "needs c8y.proxy.cert_path: only TLS has them"
+        )
     if proxy.allowed_cn is not None and proxy.ca_path is None:
-        refuse("c8y.proxy.allowed_cn", "needs c8y.proxy.ca_path")
-    client = config.http.client.auth
-    both_or_none(
-        "http.client.auth.cert_file",
-        client.cert_file,
-        "http.client.auth.key_file",
-        client.key_file,
-    )
-    both_or_none(
-        "proxy.username",
-        config.proxy.username,
-        "proxy.password_file",
-        config.proxy.password_file,
-    )
-    if config.proxy.username is not None and config.proxy.address is None:
-        refuse("proxy.username", "needs proxy.address")
-    management = config.hono.registry.http
-    if not management.authentication_required and not is_loopback(
-        management.bind_address
-    ):
-        refuse(
+        rules.refuse("c8y.proxy.allowed_cn", "needs c8y.proxy.ca_path")
+    auth = config.http.client.auth
+    rules.both_or_none("http.client.auth", "cert_file", "key_file", auth)
+
+
+def _check_hono(rules: _Rules, config: Config) -> None:
+    management, embedded = config.hono.registry.http, config.hono.messaging.embedded
+    rules.both_or_none("hono.http", "cert_path", "key_path", config.hono.http)
+    rules.both_or_none("hono.registry.http", "cert_path", "key_path", management)
+    if not (management.authentication_required or is_loopback(management.bind_address)):
+        rules.refuse(
             "hono.registry.http.authentication_required",
             "may only be false where hono.registry.http.bind_address is loopback",
         )
-    both_or_none(
-        "hono.registry.http.cert_path",
-        management.cert_path,
-        "hono.registry.http.key_path",
-        management.key_path,
-    )
-    embedded = config.hono.messaging.embedded
+    table = "hono.messaging.embedded"
+    rules.both_or_none(table, "cert_path", "key_path", embedded)
     if embedded.allow_anonymous and not is_loopback(embedded.bind_address):
-        refuse(
-            "hono.messaging.embedded.allow_anonymous",
-            "is for loopback only; give consumers a login in credentials_path",
+        rules.refuse(
+            f"{table}.allow_anonymous",
+            "is for loopback only; consumers have a login in credentials_path",
         )
-    both_or_none(
-        "hono.messaging.embedded.cert_path",
-        embedded.cert_path,
-        "hono.messaging.embedded.key_path",
-        embedded.key_path,
-    )
-    if embedded.ca_path is not None:
-        key = "hono.messaging.embedded.ca_path"
-        if embedded.cert_path is None:
-            refuse(key, "needs hono.messaging.embedded.cert_path: only TLS has them")
-        if embedded.credentials_path is None:
-            refuse(key, "needs the users in hono.messaging.embedded.credentials_path")
-    http = config.hono.http
-    both_or_none(
-        "hono.http.cert_path", http.cert_path, "hono.http.key_path", http.key_path
-    )
-    _ports_differ(config, origins)
+    if embedded.ca_path is not None and embedded.cert_path is None:
+        rules.refuse(f"{table}.ca_path", f"needs {table}.cert_path: only TLS has them")
 
 
 def _ports_differ(config: Config, origins: Mapping[str, str]) -> None:

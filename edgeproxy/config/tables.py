@@ -72,10 +72,12 @@ class HonoMessagingEmbedded:
         "File or directory of the CAs whose client certificates are a login (SASL "
         "EXTERNAL): that of the user with the certificate's common name.",
     )
-    credentials_path: str | None = key(
-        None,
-        kinds.FILE,
-        "TOML file of [[user]] tables: name, password or pwd-hash, tenants.",
+    credentials_path: str = key(
+        "consumers.toml",
+        kinds.STATE_FILE,
+        "TOML file of [[user]] tables: name, password or pwd-hash, tenants; relative "
+        "to the state directory. The first start makes one, unless anonymous consumers "
+        "are let in.",
     )
     allow_anonymous: bool = key(
         False,

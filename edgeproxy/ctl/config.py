@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from edgeproxy.config.document import as_dict, effective, sample
 from edgeproxy.config.load import Loaded
 from edgeproxy.ctl.failure import CommandFailed
 from edgeproxy.portal.consumers import UsersFileError, read_users
+from edgeproxy.portal.operators import OperatorsFileError, read_operators
 from edgeproxy.tls.errors import TLSFileError
 from edgeproxy.tls.material import load_key_material
 from edgeproxy.tls.trust import load_trust
@@ -36,12 +38,16 @@ def add_to(commands: Any) -> None:
 def check_config(loaded: Loaded, options: argparse.Namespace) -> int:
     """Read the files that the service would read; loading has checked the rest."""
     config = loaded.config
-    auth, device = config.mqtt.client.auth, config.device
-    embedded = config.hono.messaging.embedded
-    users = embedded.credentials_path
+    auth, device, hono = config.mqtt.client.auth, config.device, config.hono
+    embedded, management = hono.messaging.embedded, hono.registry.http
+    proxy, client = config.c8y.proxy, config.http.client.auth
     pairs = [
         (device.cert_path, device.key_path),
         (auth.cert_file, auth.key_file),
+        (proxy.cert_path, proxy.key_path),
+        (client.cert_file, client.key_file),
+        (hono.http.cert_path, hono.http.key_path),
+        (management.cert_path, management.key_path),
         (embedded.cert_path, embedded.key_path),
     ]
     try:
@@ -49,6 +55,7 @@ def check_config(loaded: Loaded, options: argparse.Namespace) -> int:
             config.c8y.root_cert_path,
             auth.ca_file,
             auth.ca_dir,
+            proxy.ca_path,
             embedded.ca_path,
         ):
             if path is not None and not _made_by_sandbox(loaded, path):
@@ -56,9 +63,12 @@ def check_config(loaded: Loaded, options: argparse.Namespace) -> int:
         for cert_path, key_path in pairs:
             if cert_path and key_path and not _made_by_sandbox(loaded, cert_path):
                 load_key_material(cert_path, key_path)
-        if users is not None:
-            read_users(users, embedded.ca_path is not None)
-    except (TLSFileError, UsersFileError) as error:
+        # What is not there yet, the first start makes.
+        if Path(embedded.credentials_path).exists():
+            read_users(embedded.credentials_path, embedded.ca_path is not None)
+        if Path(management.credentials_path).exists():
+            read_operators(management.credentials_path)
+    except (TLSFileError, UsersFileError, OperatorsFileError) as error:
         raise CommandFailed(str(error)) from None
     print("The configuration is good.")
     return 0

@@ -15,6 +15,7 @@ from proton.reactor import Backoff, Container, Copy
 
 from edgeproxy.config.load import Loaded
 from edgeproxy.ctl.failure import CommandFailed
+from edgeproxy.portal.loginfile import first_login
 from edgeproxy.registry.demo import TENANT
 
 
@@ -37,7 +38,9 @@ def add_to(commands: Any) -> None:
         help="be a consumer: accept the messages, so that nobody else gets them",
     )
     command.add_argument(
-        "--username", help="name of a user in hono.messaging.embedded.credentials_path"
+        "--username",
+        help="name of a user in hono.messaging.embedded.credentials_path; without it "
+        "the first one there",
     )
     command.add_argument(
         "--password-file", type=argparse.FileType(), help="its password, first line"
@@ -53,31 +56,38 @@ def tail(loaded: Loaded, options: argparse.Namespace) -> int:
     host = (
         f"[{table.bind_address}]" if ":" in table.bind_address else table.bind_address
     )
-    tailer = _Tailer(f"amqp://{host}:{table.port}", options)
+    login = _login(options) or first_login(table.credentials_path, "user")
+    tailer = _Tailer(f"amqp://{host}:{table.port}", options, login)
     Container(tailer).run()
     if tailer.refused is not None:
         raise CommandFailed(tailer.refused)
     return 0
 
 
+def _login(options: argparse.Namespace) -> tuple[str, str] | None:
+    if options.username is None:
+        return None
+    file = options.password_file
+    return options.username, file.readline().rstrip("\r\n") if file else ""
+
+
 class _Tailer(MessagingHandler):  # type: ignore[misc]
     """Receives from one address and prints; proton's own container reconnects."""
 
-    def __init__(self, url: str, options: argparse.Namespace) -> None:
+    def __init__(
+        self, url: str, options: argparse.Namespace, login: tuple[str, str] | None
+    ) -> None:
         super().__init__(prefetch=100, auto_accept=options.consume)
-        self._url, self._options = url, options
+        self._url, self._options, self._login = url, options, login
         self._address = f"{options.kind}/{options.tenant}"
         self.refused: str | None = None
 
     def on_start(self, event: Any) -> None:
         login: dict[str, Any] = {}
-        if self._options.username is not None:
-            file = self._options.password_file
-            login = {
-                "user": self._options.username,
-                "password": file.readline().rstrip("\r\n") if file else "",
-                "allow_insecure_mechs": True,  # PLAIN, over loopback
-            }
+        if self._login is not None:
+            user, password = self._login
+            # PLAIN, over loopback
+            login = {"user": user, "password": password, "allow_insecure_mechs": True}
         connection = event.container.connect(
             self._url, reconnect=Backoff(initial=0.1, max_delay=2.0), **login
         )

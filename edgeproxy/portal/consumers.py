@@ -18,6 +18,7 @@ from twisted.cred.portal import IRealm
 from zope.interface import implementer
 
 from edgeproxy.portal.avatars import Consumer, IConsumer
+from edgeproxy.portal.loginfile import make_login_file
 from edgeproxy.tls.peer import ICommonName
 
 _MEMBERS = {"name", "password", "pwd-hash", "tenants"}
@@ -25,6 +26,25 @@ _MEMBERS = {"name", "password", "pwd-hash", "tenants"}
 
 class UsersFileError(Exception):
     """The file of users cannot be used; the message names file and user."""
+
+
+_HEAD = """\
+# Which applications may consume messages. This log-in was made at first start, and
+# edgeproxyctl tail uses it. Add more [[user]] tables with name and password, or with
+# pwd-hash (Base64 of the SHA-256), and tenants where not all are meant; then reload
+# edgeproxy.
+"""
+
+
+def make_users(path: str) -> bool:
+    """Make the file with one user, unless it is there; say whether it was made.
+
+    Raises `UsersFileError`.
+    """
+    try:
+        return make_login_file(path, _HEAD, "user", "consumer")
+    except OSError as error:
+        raise UsersFileError(f"{path}: {error.strerror}") from None
 
 
 @attrs.frozen

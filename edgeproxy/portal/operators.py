@@ -6,8 +6,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import os
-import secrets
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,8 @@ from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import IRealm
 from zope.interface import Interface, implementer
+
+from edgeproxy.portal.loginfile import make_login_file
 
 _NAME = "operator"  # of the log-in that is made at first start
 
@@ -49,32 +49,12 @@ class Operator:
 def make_operators(path: str) -> bool:
     """Make the file with one operator, unless it is there; say whether it was made.
 
-    Its owner may write it, and its group may read it: put whoever uses edgeproxyctl
-    into that. Raises `OperatorsFileError`.
+    Raises `OperatorsFileError`.
     """
-    text = (
-        f"{_HEAD}\n[[operator]]\n"
-        f'name = "{_NAME}"\npassword = "{secrets.token_urlsafe(24)}"\n'
-    )
     try:
-        Path(path).parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        # Made whole under another name: a start that is cut short leaves none behind.
-        made = f"{path}.{os.getpid()}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        with os.fdopen(os.open(made, flags, 0o600), "w") as file:
-            os.fchmod(file.fileno(), 0o640)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(made, path)
-        except FileExistsError:
-            return False
-        finally:
-            Path(made).unlink()
+        return make_login_file(path, _HEAD, "operator", _NAME)
     except OSError as error:
         raise OperatorsFileError(f"{path}: {error.strerror}") from None
-    return True
 
 
 def read_operators(path: str) -> dict[str, Operator]:

@@ -111,7 +111,7 @@ BAD_FILES = [
         'hono.messaging.embedded.bind_address = "0.0.0.0"\n'
         "hono.messaging.embedded.allow_anonymous = true",
         "hono.messaging.embedded.allow_anonymous: is for loopback only; "
-        "give consumers a login in credentials_path",
+        "consumers have a login in credentials_path",
     ),
     (
         'hono.messaging.embedded.cert_path = "x"',
