@@ -17,9 +17,11 @@ DEBIAN_PACKAGES = python3 python3-twisted python3-treq python3-service-identity 
 
 # What the fault loops, and the contenders, need besides.
 SOAK_PACKAGES = mount
+DEB_PACKAGES = build-essential debhelper dh-python pybuild-plugin-pyproject \
+    python3-all python3-setuptools python3-docutils python3-systemd bash-completion git
 BENCH_PACKAGES = wrk nginx-light util-linux curl git
 
-.PHONY: help run test test-debian proved soak bench lint clean
+.PHONY: help run test test-debian proved soak bench lint deb clean
 
 help:
 	@echo "make run          run it here, with a sandbox cloud and demo devices"
@@ -29,6 +31,7 @@ help:
 	@echo "make soak         the long versions: kills, power cuts, full disks, days"
 	@echo "make bench        edgeproxy, nginx and stock Twisted side by side"
 	@echo "make lint         check style and types"
+	@echo "make deb          build the Debian package into dist/"
 	@echo "make clean        remove what the others made"
 
 # One stamp for each set of requirements; a change of them makes the set anew.
@@ -78,6 +81,10 @@ lint: $(VENV)/.lint
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/codespell
+
+deb:
+	@scripts/need $(DEBIAN_PACKAGES) $(DEB_PACKAGES)
+	scripts/deb
 
 clean:
 	rm -rf $(VENV) var build dist *.egg-info _trial_temp* .hypothesis \
