@@ -24,8 +24,9 @@ _NOT_FORWARDED = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
 _TEXT = (b"Content-Type", b"text/plain; charset=utf-8")
 
 FOREIGN = (
-    b"This request would act as the device, and a web page of somebody else's is "
-    b"behind it (Host, Origin or Sec-Fetch-Site).\n"
+    b"This request would act as the device, and Host, Origin or Sec-Fetch-Site say "
+    b"that a web page of somebody else is behind it. Where this machine has another "
+    b"name, set c8y.proxy.client.host to that.\n"
 )
 
 

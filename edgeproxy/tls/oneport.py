@@ -16,6 +16,9 @@ _HANDSHAKE = 0x16
 # Seconds until that has to be there. Afterwards the protocol has deadlines of its own.
 FIRST_BYTE = 20.0
 
+# Connections that have said nothing yet; more are turned away, as nobody needs them.
+MOST_UNDECIDED = 1000
+
 
 class OnePortFactory(ServerFactory):
     """Gives connections that begin with a handshake to *secure*, others to *plain*.
@@ -31,6 +34,7 @@ class OnePortFactory(ServerFactory):
         self.secure.noisy = False
         self.wrappedFactory, self.plain = secure, plain
         self.clock = clock
+        self.undecided = 0
 
     def startFactory(self) -> None:
         self.secure.doStart()
@@ -41,6 +45,8 @@ class OnePortFactory(ServerFactory):
         self.plain.doStop()
 
     def buildProtocol(self, addr: Any) -> Any:
+        if self.undecided >= MOST_UNDECIDED:
+            return None
         return _FirstByte(self, addr)
 
 
@@ -55,6 +61,7 @@ class _FirstByte(Protocol):
         self._late: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
+        self._factory.undecided += 1
         clock = self._factory.clock
         self._late = clock.callLater(FIRST_BYTE, self.transport.abortConnection)
 
@@ -76,5 +83,8 @@ class _FirstByte(Protocol):
         self._decided()
 
     def _decided(self) -> None:
-        if self._late is not None and self._late.active():
-            self._late.cancel()
+        if self._late is not None:
+            self._factory.undecided -= 1
+            if self._late.active():
+                self._late.cancel()
+            self._late = None

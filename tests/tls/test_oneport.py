@@ -116,6 +116,23 @@ class OnePortTests(TestCase):
         yield client.over
 
     @inlineCallbacks
+    def test_there_are_only_so_many_silent_ones(self) -> Any:
+        self.patch(oneport, "MOST_UNDECIDED", 2)
+        silent = []
+        for _ in range(2):
+            client = yield self.connect(Client())
+            silent.append(client)
+        yield deferLater(reactor, 0.05)
+        refused = yield self.connect(Client())
+        yield refused.over
+        for client in silent:
+            client.transport.loseConnection()
+            yield client.over
+        yield deferLater(reactor, 0.05)
+        answer = yield self.ask_plainly(b"GET / HTTP/1.0\r\n\r\n")
+        self.assertTrue(answer.startswith(b"HTTP/1.1 400 "))
+
+    @inlineCallbacks
     def test_tls_is_served(self) -> Any:
         client = yield self.connect(
             Client(), ClientTLS("localhost", str(self.files.ca))
