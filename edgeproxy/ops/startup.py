@@ -44,7 +44,10 @@ def raise_descriptor_limit() -> None:
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError) as error:
+            _log.warn("stays at {soft} open files: {error}", soft=soft, error=error)
 
 
 def at_once(listening: Deferred[Any], problem: str) -> Any:
