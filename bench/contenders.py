@@ -52,7 +52,6 @@ class Field:
             "sandbox.mqtt_port": self.mqtt_port,
             "c8y.proxy.bind.port": free_port(),
             "hono.http.insecure_port": free_port(),
-            "hono.registry.http.port": 0,
             "hono.messaging.embedded.port": free_port(),
             "ops.port": free_port(),
             # Its own door must not be the device: two would throw each other out.
@@ -82,7 +81,8 @@ class EdgeProxy:
     name = "edgeproxy"
 
     def __init__(self, field: Field) -> None:
-        self.port, self.hono, self.amqp, self.ops = (free_port() for _ in range(4))
+        ports = [free_port() for _ in range(6)]
+        self.port, self.hono, self.hono_tls, self.amqp, self.ops, registry = ports
         self.folder = field.folder / f"edgeproxy-{self.port}"
         self.folder.mkdir()
         self._settings: dict[str, object] = {
@@ -94,11 +94,15 @@ class EdgeProxy:
             "device.key_path": field.certs / "device.key",
             "c8y.proxy.bind.port": self.port,
             "hono.http.insecure_port": self.hono,
+            "hono.http.port": self.hono_tls,
+            "hono.http.cert_path": field.certs / "server.pem",
+            "hono.http.key_path": field.certs / "server.key",
             "hono.messaging.embedded.port": self.amqp,
             "hono.messaging.embedded.allow_anonymous": "true",
             "hono.messaging.embedded.store_path": self.folder / "events.sqlite",
             "hono.registry.path": self.folder / "registry.sqlite",
-            "hono.registry.http.port": 0,
+            "hono.registry.http.port": registry,
+            "hono.registry.http.credentials_path": self.folder / "operators.toml",
             "ops.port": self.ops,
         }
         self.url = f"http://127.0.0.1:{self.port}/c8y"

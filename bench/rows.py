@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -252,7 +253,30 @@ def resting_rows(field: Field) -> Iterator[Row]:
     )
     for connection in connections:
         connection.close()
+    yield _idle_tls(field, ours)
     ours.process.stop()
+
+
+def _idle_tls(field: Field, ours: EdgeProxy) -> Row:
+    """Connections to the Hono door that have said something once."""
+    context = ssl.create_default_context(cafile=str(field.certs / "ca.pem"))
+    request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    time.sleep(1)
+    before = ours.process.memory()
+    connections = []
+    for _ in range(2000):
+        plain = socket.create_connection(("127.0.0.1", ours.hono_tls))
+        secure = context.wrap_socket(plain, server_hostname="localhost")
+        secure.sendall(request)
+        secure.recv(4096)
+        connections.append(secure)
+    time.sleep(1)
+    each = (ours.process.memory() - before) * 1024 / len(connections)
+    for secure in connections:
+        secure.close()
+    return Row(
+        "idle keep-alive connection, TLS", "2,000 open", f"{each:.1f} KiB", "32 KiB"
+    )
 
 
 def all_rows(field: Field) -> Iterator[Row]:

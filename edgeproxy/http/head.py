@@ -85,6 +85,19 @@ class HeadCheck:
     lines, *too_long* and *too_big* for the limits.
     """
 
+    __slots__ = (
+        "_fields",
+        "_first",
+        "_limits",
+        "_lines",
+        "_offset",
+        "_start_line",
+        "_status",
+        "_too_big",
+        "_too_long",
+        "begun",
+    )
+
     def __init__(
         self,
         limits: Limits,

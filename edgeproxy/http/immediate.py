@@ -36,25 +36,40 @@ def turned(transport: Any, turn: Turn | None) -> tuple[Write, Flush]:
     now = writer(transport)
     if turn is None:
         return now, _nothing
-    waiting: list[bytes] = []
+    outbox = _Outbox(turn, now)
+    return outbox.write, outbox.flush
 
-    def flush() -> None:
-        if waiting:
-            data = waiting[0] if len(waiting) == 1 else b"".join(waiting)
-            waiting.clear()
-            now(data)
 
-    def write(data: bytes) -> None:
-        if turn.handling:
-            if not waiting:
-                turn.outgoing.append(flush)
+class _Outbox:
+    """What one connection has written in this turn."""
+
+    __slots__ = ("_now", "_turn", "_waiting")
+
+    def __init__(self, turn: Turn, now: Write) -> None:
+        self._turn, self._now = turn, now
+        self._waiting: bytes | list[bytes] = b""
+
+    def write(self, data: bytes) -> None:
+        waiting = self._waiting
+        if not self._turn.handling:
+            if waiting:
+                self.flush()
+            self._now(data)
+        elif not waiting:
+            self._waiting = data
+            if data:
+                self._turn.outgoing.append(self.flush)
+        elif type(waiting) is list:
             waiting.append(data)
         else:
-            if waiting:
-                flush()
-            now(data)
+            assert isinstance(waiting, bytes)
+            self._waiting = [waiting, data]
 
-    return write, flush
+    def flush(self) -> None:
+        waiting = self._waiting
+        if waiting:
+            self._waiting = b""
+            self._now(waiting if isinstance(waiting, bytes) else b"".join(waiting))
 
 
 def _nothing() -> None:

@@ -47,6 +47,8 @@ class MessageReader:
     reader is of no further use.
     """
 
+    __slots__ = ("_at", "_buffer", "_chunks", "_left", "_limits", "_state", "trailers")
+
     status = 400
 
     def __init__(self, limits: Limits) -> None:
@@ -159,6 +161,8 @@ class MessageReader:
 class RequestReader(MessageReader):
     """Reads what a client sends."""
 
+    __slots__ = ("_check", "_memo", "_skipped")
+
     def __init__(
         self, limits: Limits, memo: HeadMemo[RequestHead] | None = None
     ) -> None:
@@ -214,6 +218,8 @@ class ResponseReader(MessageReader):
     are heads like any other and have no END; the final response follows. 101 is final,
     and so is a 2xx to CONNECT: what follows them is for `rest`.
     """
+
+    __slots__ = ("_check", "_memo", "method")
 
     status = 502
 
