@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -23,22 +23,25 @@ START = 30
 
 
 # Below those that the kernel gives to outgoing connections: one of them could take a
-# port between our looking and the service's listening.
-_PORTS = range(10_000, 32_000)
+# port between our looking and the service's listening. Each process has its own, as
+# trial's workers start services at the same time.
+_LOWEST, _EACH, _SHARES = 10_000, 200, 110
+_ports = itertools.cycle(range(_EACH))
 
 
 def free_ports(count: int) -> list[int]:
     """Return ports that nothing listens on."""
     found: list[int] = []
-    while len(found) < count:
-        port = random.choice(_PORTS)
+    for offset in _ports:
+        port = _LOWEST + os.getpid() % _SHARES * _EACH + offset
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        if port not in found:
-            found.append(port)
+        found.append(port)
+        if len(found) == count:
+            break
     return found
 
 
