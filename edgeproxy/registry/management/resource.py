@@ -115,10 +115,9 @@ class ManagementResource(Resource):
         value = None
         if operation.body is not None:
             body = yield collect(request.body, operation.most_body)
-            value = read_json(
-                request.getHeader("content-type"), body, operation.required
-            )
-        version = request.getHeader("if-match")
+            kind = _field(request, b"content-type")
+            value = read_json(kind, body, operation.required)
+        version = _field(request, b"if-match")
         call = Call(
             ids,
             query,
@@ -208,3 +207,9 @@ class ManagementResource(Resource):
                 (b"Access-Control-Expose-Headers", _EXPOSED_HEADERS),
             ]
         request.respond(status, None, fields, body)
+
+
+def _field(request: Any, name: bytes) -> str | None:
+    """Return a field's value; any bytes may be in it."""
+    value: bytes | None = request.getHeader(name)
+    return None if value is None else value.decode("latin-1")
