@@ -11,10 +11,25 @@ from pathlib import Path
 import edgeproxy
 from edgeproxy.config.errors import ConfigError
 from edgeproxy.config.load import DEFAULT_FILE, load
-from edgeproxy.ctl import command, config, diag, events, http, status, tail, token
+from edgeproxy.ctl import (
+    command,
+    config,
+    credentials,
+    devices,
+    diag,
+    events,
+    http,
+    status,
+    tail,
+    tenants,
+    token,
+)
 from edgeproxy.ctl.failure import CommandFailed
 
-COMMANDS = (config, status, tail, events, command, http, token, diag)
+COMMANDS = (
+    *(config, status, tail, events, command, http, token, diag),
+    *(tenants, devices, credentials),
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -49,9 +64,25 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options; a command's last arguments may stand among them.
+
+    Which ones those are, its parser says with the default *last*: argparse by itself
+    takes them only where they are all together.
+    """
+    top = parser()
+    options, rest = top.parse_known_args(arguments)
+    last = getattr(options, "last", "")
+    if rest and (not last or any(each.startswith("-") for each in rest)):
+        top.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        getattr(options, last).extend(rest)
+    return options
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return the exit status."""
-    options = parser().parse_args(arguments)
+    options = _parsed(arguments)
     try:
         loaded = load(options.config, os.environ, options.set, options.sandbox)
         return int(options.run(loaded, options))

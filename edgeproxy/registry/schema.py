@@ -60,6 +60,22 @@ CREATE UNIQUE INDEX tenant_alias ON tenants (json_extract(data, '$.alias'))
 """
 
 
+# By device first: SQLite would look through all credentials of a tenant for those of a
+# device, also when it is to be deleted, because an index beside the key seems dearer.
+_VERSION_3 = """
+CREATE TABLE credentials_3 (
+    tenant TEXT NOT NULL, device TEXT NOT NULL,
+    type TEXT NOT NULL, auth_id TEXT NOT NULL, data TEXT NOT NULL,
+    PRIMARY KEY (tenant, device, type, auth_id),
+    FOREIGN KEY (tenant, device) REFERENCES devices ON DELETE CASCADE
+    ) WITHOUT ROWID;
+INSERT INTO credentials_3 SELECT tenant, device, type, auth_id, data FROM credentials;
+DROP TABLE credentials;
+ALTER TABLE credentials_3 RENAME TO credentials;
+CREATE UNIQUE INDEX credentials_by_auth_id ON credentials (tenant, type, auth_id);
+"""
+
+
 def _to_version_2(db: sqlite3.Connection) -> None:
     _run(db, _VERSION_2)
     for tenant, data in db.execute("SELECT tenant, data FROM tenants").fetchall():
@@ -99,6 +115,7 @@ def _run(db: sqlite3.Connection, script: str) -> None:
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     lambda db: _run(db, _VERSION_1),
     _to_version_2,
+    lambda db: _run(db, _VERSION_3),
 ]
 
 

@@ -139,6 +139,24 @@ class StoreTests(SynchronousTestCase):
             [self.store.get_device(TENANT, device) for device in DEVICES], [None] * 3
         )
 
+    def test_nothing_looks_through_all_that_a_tenant_has(self) -> None:
+        """A device's credentials are found, and deleted with it, by their key."""
+        for query, values in (
+            ("SELECT data FROM credentials WHERE tenant = ? AND device = ?", 2),
+            ("DELETE FROM credentials WHERE tenant = ? AND device = ?", 2),
+            (
+                "SELECT device, data FROM credentials"
+                " WHERE tenant = ? AND type = ? AND auth_id = ?",
+                3,
+            ),
+            ("SELECT data FROM devices WHERE tenant = ? AND device = ?", 2),
+        ):
+            plan = self.store.connection.execute(
+                f"EXPLAIN QUERY PLAN {query}", ["x"] * values
+            ).fetchall()
+            self.assertEqual(len(plan), 1)
+            self.assertEqual(plan[0][3].count("=?"), values, plan[0][3])
+
     def test_a_file_of_version_1_opens(self) -> None:
         self.store.close()
         Path(self.path).unlink()

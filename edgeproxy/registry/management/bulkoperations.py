@@ -15,21 +15,21 @@ from edgeproxy.registry.management.calls import Answer, Call
 from edgeproxy.registry.management.contents import check
 from edgeproxy.registry.management.credentials import JSON, hash_passwords, passwords_in
 from edgeproxy.registry.management.hashing import Hashing, hashed
-from edgeproxy.registry.management.pace import Pace
+from edgeproxy.registry.management.pace import Work
 from edgeproxy.registry.management.refusals import Refused
 from edgeproxy.registry.management.registrar import Registrar
 
 
 class BulkOperations:
-    """Reads at the given *pace*, so that the doors stay open meanwhile."""
+    """Reads and writes many devices, so that the doors stay open meanwhile."""
 
     def __init__(
-        self, registrar: Registrar, reader: Writer, hashing: Hashing, pace: Pace
+        self, registrar: Registrar, reader: Writer, hashing: Hashing, reactor: Any
     ) -> None:
         self._registrar = registrar
         self._reader = reader
         self._hashing = hashing
-        self._pace = pace
+        self._reactor = reactor
 
     @inlineCallbacks
     def import_devices(self, call: Call) -> Any:
@@ -46,7 +46,8 @@ class BulkOperations:
                     refused.append(refused_row(index, data.get("id"), refusal))
                 yield
 
-        yield self._pace.run(read())
+        work = Work(self._reactor)
+        yield work.run(read())
         secrets = [s for row in devices for s in passwords_in(row.credentials)]
         if secrets:
             yield self._hashing.run(lambda: hash_passwords(secrets, hashed))
@@ -58,6 +59,8 @@ class BulkOperations:
             dry_run=call.body.get("dry-run", False),
             user=call.user,
         )
+        work.seconds += report.seconds
+        yield work.rest()
         done = report.as_json()
         if not call.body.get("dry-run"):
             call.audit(

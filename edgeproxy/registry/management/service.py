@@ -12,7 +12,6 @@ from edgeproxy.registry.management.access import LocalAccess, LoginAccess
 from edgeproxy.registry.management.bulkoperations import BulkOperations
 from edgeproxy.registry.management.hashing import Hashing
 from edgeproxy.registry.management.operations import Operations
-from edgeproxy.registry.management.pace import Pace
 from edgeproxy.registry.management.registrar import Registrar
 from edgeproxy.registry.management.resource import ManagementResource
 from edgeproxy.registry.schema import connect
@@ -41,7 +40,7 @@ class Management(Service):
         self._reader = Writer(self._connections[1], call, name="registry-search")
         self._hashing = Hashing(reactor)
         registrar = Registrar(store, self._writer)
-        bulk = BulkOperations(registrar, self._reader, self._hashing, Pace(reactor))
+        bulk = BulkOperations(registrar, self._reader, self._hashing, reactor)
         operations = Operations(
             store.connection, registrar, self._reader, self._hashing, bulk
         )
