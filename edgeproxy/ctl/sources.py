@@ -147,11 +147,15 @@ def _csv_row(path: str, line: int, record: dict[str, str]) -> Row:
         *path_to, last = name.split(".")
         for step in path_to:
             parent = parent.setdefault(step, {})
+            if not isinstance(parent, dict):
+                raise ValueError(f"column {name}: {step} is a column of its own")
         parent[last] = value.split() if name in _LISTS else _value(value)
     return Row(path, line, tenant, device, credentials, device_id)
 
 
 def _value(text: str) -> Any:
+    if text.lower() in ("true", "false"):  # spreadsheets write them large
+        return text.lower() == "true"
     try:
         return json.loads(text)
     except ValueError:
@@ -175,11 +179,7 @@ def _document(path: str, value: Any) -> Iterator[Row | TenantRow]:
         elif isinstance(entry.get("devices"), list):
             tenant = entry.get("tenant")
             for device in entry["devices"]:
-                data = {**device, **device.pop("data", {})}
-                via = data.get("via")
-                if isinstance(via, str):  # it was one, up to 0.6
-                    data["via"] = [via]
-                yield _row(path, number, tenant, data)
+                yield _row(path, number, tenant, _flat(device))
         elif isinstance(entry.get("credentials"), list) and "tenant" in entry:
             for each in entry["credentials"]:
                 data = dict(each)
@@ -189,6 +189,18 @@ def _document(path: str, value: Any) -> Iterator[Row | TenantRow]:
             yield _row(path, number, None, entry)
     for (tenant, device_id), found in credentials.items():
         yield Row(path, 1, tenant, None, found, device_id)
+
+
+def _flat(device: Any) -> Any:
+    """Return *device*, whose members are in its ``data`` here."""
+    if not isinstance(device, dict) or not isinstance(device.get("data", {}), dict):
+        return None
+    flat = {**device, **device.get("data", {})}
+    flat.pop("data", None)
+    via = flat.get("via")
+    if isinstance(via, str):  # it was one, up to 0.6
+        flat["via"] = [via]
+    return flat
 
 
 def _tenant(entry: JSON) -> TenantRow:

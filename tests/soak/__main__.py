@@ -20,6 +20,7 @@ from tests.interop.service import ROOT
 from tests.soak.days import live_through
 from tests.soak.disk import fill_the_disk
 from tests.soak.drop import cut_the_power
+from tests.soak.fuzz import fuzz
 from tests.soak.kill import kill_the_consumer, kill_the_service
 from tests.soak.stuck import get_stuck
 from tests.soak.syscalls import trace
@@ -35,6 +36,7 @@ RUNS: list[tuple[str, Callable[[Path], Any]]] = [
     ("disk full, 20 times", lambda f: fill_the_disk(f, 20)),
     ("answers before their fdatasync, 30 s", lambda f: trace(f, 30.0)),
     ("a stuck consumer and device, 30 s", lambda f: get_stuck(f, 30.0)),
+    ("management API, 2,000 cases an operation", lambda f: fuzz(f, 2000)),
     ("48 hours, 50 devices, once a minute", lambda f: live_through(f, 48, 60, 50)),
 ]
 
@@ -66,7 +68,7 @@ def _figures(values: dict[str, Any], more: list[int]) -> str:
 
 
 def _is_good(verdict: Any) -> bool:
-    wrong = ("lost", "out_of_order", "too_early")
+    wrong = ("lost", "out_of_order", "too_early", "failures")
     return not any(getattr(verdict, name, None) for name in wrong)
 
 

@@ -1,0 +1,173 @@
+"""What an import costs telemetry: ``python3 -m bench.registry [DEVICES]``.
+
+Devices of one tenant publish while others are imported into another one. The service
+has one core for itself; load, consumer and ``edgeproxyctl`` share the other.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.load import basic, post_script
+from bench.processes import CONTENDER, LOAD
+from tests.interop.service import CTL, ROOT, Service, environment
+
+CONNECTIONS = 64
+WINDOW = 3  # seconds of load that one rate is taken from
+AROUND = 4  # such windows before the import, and as many after
+
+
+def devices(count: int) -> Iterator[str]:
+    """Yield *count* devices with ready hashes, as an import reads them."""
+    for number in range(count):
+        salt = b"%08d" % number
+        digest = hashlib.sha256(salt + b"secret").digest()
+        secret = {
+            "hash-function": "sha-256",
+            "salt": base64.b64encode(salt).decode(),
+            "pwd-hash": base64.b64encode(digest).decode(),
+        }
+        credentials = {
+            "type": "hashed-password",
+            "auth-id": f"sensor-{number:06}",
+            "secrets": [secret],
+        }
+        yield json.dumps(
+            {
+                "id": f"device-{number:06}",
+                "defaults": {"importance": "high"},
+                "ext": {"site": f"north-{number % 97}"},
+                "credentials": [credentials],
+            }
+        )
+
+
+class Telemetry:
+    """Publishes at the service as fast as it takes that."""
+
+    def __init__(self, service: Service, folder: Path) -> None:
+        self._url = f"http://127.0.0.1:{service.hono}/telemetry"
+        self._script = post_script(
+            folder,
+            "telemetry",
+            '{"temp": 5}',
+            Content_Type="application/json",
+            QoS_Level="1",
+            Authorization=basic("sensor1@DEFAULT_TENANT", "hono-secret"),
+        )
+        self._consumer = subprocess.Popen(
+            ["taskset", "-c", LOAD, sys.executable, "-m", "bench.consumer"]
+            + [f"amqp://127.0.0.1:{service.amqp}", "telemetry/DEFAULT_TENANT"],
+            cwd=ROOT,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._consumer.stdout is not None
+        assert self._consumer.stdout.readline() == "attached\n"
+
+    def rate(self) -> float:
+        """Return the messages a second in one window."""
+        printed = subprocess.run(
+            ["taskset", "-c", LOAD, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{WINDOW}s"]
+            + ["-s", str(self._script), self._url],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert "Non-2xx" not in printed, printed
+        return float(printed.partition("Requests/sec:")[2].split()[0])
+
+    def stop(self) -> None:
+        """End the consumer."""
+        self._consumer.kill()
+        self._consumer.wait()
+
+
+class Import(threading.Thread):
+    """Runs ``edgeproxyctl devices import``; *took* is in seconds."""
+
+    def __init__(self, service: Service, source: Path) -> None:
+        super().__init__()
+        self._service, self._source = service, source
+        self.told, self.took = "", 0.0
+
+    def run(self) -> None:
+        """Import, and wait for the end."""
+        started = time.monotonic()
+        self.told = subprocess.run(
+            ["taskset", "-c", LOAD, *CTL, *self._service.arguments()]
+            + ["devices", "import", "--tenant", "IMPORTED", str(self._source)],
+            cwd=self._service.folder,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        self.took = time.monotonic() - started
+
+
+def run(count: int) -> None:
+    """Measure, and print the figures."""
+    with tempfile.TemporaryDirectory(prefix="edgeproxy-bench-") as name:
+        folder = Path(name)
+        source, target = folder / "in.jsonl", folder / "out.jsonl"
+        with source.open("w") as file:
+            file.writelines(f"{line}\n" for line in devices(count))
+        service = Service(folder / "service")
+        service.wrapper = ["taskset", "-c", CONTENDER]
+        service.start()
+        telemetry = Telemetry(service, folder)
+        try:
+            _measure(service, telemetry, source, target)
+        finally:
+            telemetry.stop()
+            service.stop()
+
+
+def _measure(
+    service: Service, telemetry: Telemetry, source: Path, target: Path
+) -> None:
+    made = service.ctl("tenants", "create", "IMPORTED")
+    assert made.returncode == 0, made.stderr
+    telemetry.rate()  # warms up
+    usual = [telemetry.rate() for _ in range(AROUND)]
+    importing = Import(service, source)
+    importing.start()
+    during = []
+    while importing.is_alive():
+        during.append(telemetry.rate())
+    during.pop()  # partly without it
+    usual += [telemetry.rate() for _ in range(AROUND)]
+    exported = service.ctl(
+        "devices", "export", "-t", "IMPORTED", "--secrets", str(target)
+    )
+    assert exported.returncode == 0, exported.stderr
+    same = _records(source) == _records(target)
+    share = _mean(during) / _mean(usual)
+    print(f"{importing.told} In {importing.took:.0f} s; export equals import: {same}.")
+    print(
+        f"Telemetry, {CONNECTIONS} connections: {_mean(usual):,.0f} messages a second"
+        f" usually, {_mean(during):,.0f} during the import: {share:.2f} of it."
+    )
+
+
+def _records(path: Path) -> list[object]:
+    return sorted((json.loads(line) for line in path.open()), key=lambda d: d["id"])
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+if __name__ == "__main__":
+    run(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
