@@ -17,8 +17,9 @@ from tests.interop import REQUIRED
 
 VERSION = "4.32.5"
 
-# All of its checks but two: that a request is of the schema does not make it one that
-# can be met (a version in If-Match, a certificate), and there is one kind of log-in.
+# All of its checks but three: that a request is of the schema does not make it one that
+# can be met (a version in If-Match, a certificate), there is one kind of log-in, and
+# those that fail on purpose would make it wait.
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
@@ -31,7 +32,6 @@ CHECKS = (
     "allow_header_conformance",
     "use_after_free",
     "ensure_resource_availability",
-    "ignored_auth",
 )
 
 # Statuses of requests that are wrong in some way: what is too large may be, too.

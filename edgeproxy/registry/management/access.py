@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from edgeproxy.portal.basic import basic_credentials
 from edgeproxy.portal.errors import MalformedCredentials
 from edgeproxy.portal.login import Login
+from edgeproxy.portal.throttle import Throttle
 from edgeproxy.registry.management.refusals import Refused
 
 # Who does what is done when nobody has to log in.
@@ -18,10 +19,14 @@ NOBODY = "somebody"
 
 
 class LoginAccess:
-    """Operators, who log in by *login* with name and password."""
+    """Operators, who log in by *login* with name and password.
 
-    def __init__(self, login: Login) -> None:
+    *throttle* makes those wait who fail again and again.
+    """
+
+    def __init__(self, login: Login, throttle: Throttle) -> None:
         self._login = login
+        self._throttle = throttle
 
     def identify(self, request: Any) -> Deferred[str]:
         """Return the name of the operator that *request* is from.
@@ -35,12 +40,16 @@ class LoginAccess:
             credentials = basic_credentials(value)
         except MalformedCredentials:
             return fail(Refused(401, "malformed credentials"))
+        who = request.client.host, credentials.username
+        if not self._throttle.allows(*who):
+            return fail(Refused(429, "too many failed log-ins"))
         return self._login(credentials).addCallbacks(
-            lambda operator: operator.name, self._refuse
+            lambda operator: operator.name, self._refuse, errbackArgs=who
         )
 
-    def _refuse(self, failure: Any) -> None:
+    def _refuse(self, failure: Any, address: str, name: bytes) -> None:
         failure.trap(LoginFailed)
+        self._throttle.failed(address, name)
         raise Refused(401, "bad credentials")
 
 

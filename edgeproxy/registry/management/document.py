@@ -30,12 +30,20 @@ _MEANINGS = {
     412: "The resource has another version than If-Match says.",
     413: "The body is too large.",
     414: "The URI is too long.",
+    429: "Too many log-ins have failed; Retry-After says when to try again.",
     431: "The header fields are too large.",
     503: "The registry cannot do it now; Retry-After says when to try again.",
 }
 # What may happen to any request. Of 414 and 431 the HTTP engine tells in its own words.
-_ALWAYS = (400, 401, 403, 405, 414, 431, 503)
+_ALWAYS = (400, 401, 403, 405, 414, 429, 431, 503)
 _SPEECHLESS = (414, 431)
+
+_HEADERS = {
+    401: "WWW-Authenticate",
+    405: "Allow",
+    429: "Retry-After",
+    503: "Retry-After",
+}
 
 _PATH = {
     "tenantId": text(TENANT_ID, maxLength=LONGEST_ID),
@@ -97,7 +105,7 @@ def _failure(status: int) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": _MEANINGS[status]}
     if status not in _SPEECHLESS:
         answer["content"] = _content(ref("Error"))
-    header = {401: "WWW-Authenticate", 405: "Allow", 503: "Retry-After"}.get(status)
+    header = _HEADERS.get(status)
     if header:
         answer["headers"] = {header: {"schema": {"type": "string"}}}
     return answer

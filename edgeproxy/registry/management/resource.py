@@ -34,8 +34,9 @@ from edgeproxy.registry.rows import as_text
 
 Fields = list[tuple[bytes, bytes]]
 
-# Seconds after which somebody who was refused for the moment may try again.
-RETRY_AFTER = 2
+# Seconds after which somebody who was refused for the moment may try again, by status:
+# of failed log-ins, one is forgiven in 6.
+RETRY_AFTER = {429: 6, 503: 2}
 
 _JSON = "application/json; charset=utf-8"
 
@@ -153,8 +154,8 @@ class ManagementResource(Resource):
         fields = list(more)
         if error.status == 401:
             fields.append((b"WWW-Authenticate", b'Basic realm="edgeproxy registry"'))
-        if error.status == 503:
-            fields.append((b"Retry-After", b"%d" % RETRY_AFTER))
+        if error.status in RETRY_AFTER:
+            fields.append((b"Retry-After", b"%d" % RETRY_AFTER[error.status]))
         counters.REGISTRY_RESPONSES[name, error.status] += 1
         body = {"error": error.text}
         if error.detail:

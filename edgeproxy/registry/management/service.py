@@ -8,6 +8,7 @@ from twisted.application.service import Service
 
 from edgeproxy.messaging.writer import Writer
 from edgeproxy.portal.login import Login
+from edgeproxy.portal.throttle import Throttle
 from edgeproxy.registry.management.access import LocalAccess, LoginAccess
 from edgeproxy.registry.management.bulkoperations import BulkOperations
 from edgeproxy.registry.management.hashing import Hashing
@@ -44,7 +45,9 @@ class Management(Service):
         operations = Operations(
             store.connection, registrar, self._reader, self._hashing, bulk
         )
-        access = LoginAccess(login) if login is not None else LocalAccess(address)
+        access: LoginAccess | LocalAccess = LocalAccess(address)
+        if login is not None:
+            access = LoginAccess(login, Throttle(reactor))
         self.resource = ManagementResource(
             operations,
             access.identify,

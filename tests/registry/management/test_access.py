@@ -16,6 +16,7 @@ from edgeproxy.portal.operators import (
     make_operators,
     read_operators,
 )
+from edgeproxy.portal.throttle import OF_NAME
 from tests.registry.management.api import ApiTestCase
 
 
@@ -41,6 +42,18 @@ class LoginTests(ApiTestCase):
                 Authorization=value,
             )
         self.assertIsNone(self.store.get_tenant("T"))
+
+    @inlineCallbacks
+    def test_who_guesses_has_to_wait(self) -> Any:
+        wrong = ("op", "wrong")
+        for _ in range(OF_NAME):
+            yield self.answers(401, "GET", "/tenants", auth=wrong)
+        text = "too many failed log-ins"
+        for auth in (wrong, ("op", "s3cret")):
+            got = yield self.refuses(429, text, "GET", "/tenants", auth=auth)
+            self.assertEqual(got.header("Retry-After"), "6")
+        # Others are not concerned.
+        yield self.answers(401, "GET", "/tenants", auth=("other", "wrong"))
 
     @inlineCallbacks
     def test_who_has_no_login_learns_nothing(self) -> Any:
