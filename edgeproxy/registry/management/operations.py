@@ -188,7 +188,7 @@ class Operations:
     # What they share
 
     def _search(self, table: str, tenant: str | None, call: Call) -> Deferred[Answer]:
-        query = search.read_query(table, call.query)
+        query = search.read_query(table, tenant, call.query)
         done = self._reader.submit(
             lambda db: search.run_search(db, table, tenant, query), Fate.APART
         )

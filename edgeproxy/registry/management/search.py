@@ -23,10 +23,11 @@ _STEPS = 100_000
 
 _TABLES = {"tenants": "tenant", "devices": "device"}
 
-# A gateway is what others are behind, or is in a group that they may be.
+# A gateway is what others are behind, or is in a group that they may be. The inner
+# query is of the tenant alone, so that it is made once, not for each device.
 _GATEWAYS = (
     "(device IN (SELECT value FROM devices AS d, json_each(d.data, '$.via')"
-    " WHERE d.tenant = devices.tenant)"
+    " WHERE d.tenant = ?)"
     " OR coalesce(json_array_length(data, '$.memberOf'), 0) > 0)"
 )
 
@@ -43,12 +44,19 @@ class Query:
     offset: int
 
 
-def read_query(table: str, parameters: Mapping[str, Any]) -> Query:
-    """Return the query on *table* that *parameters* describe; raises `Refused`."""
-    conditions, values = ["1"], []
+def read_query(
+    table: str, tenant_id: str | None, parameters: Mapping[str, Any]
+) -> Query:
+    """Return the query on *table* that *parameters* describe; raises `Refused`.
+
+    *tenant_id* is whose devices are searched.
+    """
+    conditions: list[str] = ["1"]
+    values: list[Any] = []
     gateway = parameters.get("isGateway")
     if gateway is not None:
         conditions.append(_GATEWAYS if gateway else f"NOT {_GATEWAYS}")
+        values.append(tenant_id)
     else:
         for text in parameters["filterJson"]:
             condition, more = _filter(table, text)
