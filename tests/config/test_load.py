@@ -108,6 +108,20 @@ BAD_FILES = [
         "mqtt.client.auth.password_file: needs mqtt.client.auth.username",
     ),
     (
+        'hono.registry.http.bind_address = "0.0.0.0"\n'
+        "hono.registry.http.authentication_required = false",
+        "hono.registry.http.authentication_required: may only be false where "
+        "hono.registry.http.bind_address is loopback",
+    ),
+    (
+        'hono.registry.http.cert_path = "x"',
+        "hono.registry.http.cert_path: needs hono.registry.http.key_path as well",
+    ),
+    (
+        "hono.registry.http.port = 8088",
+        "ops.port: is the same as hono.registry.http.port: 8088",
+    ),
+    (
         'hono.messaging.embedded.bind_address = "0.0.0.0"\n'
         "hono.messaging.embedded.allow_anonymous = true",
         "hono.messaging.embedded.allow_anonymous: is for loopback only; "

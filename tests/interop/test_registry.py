@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
+from twisted.internet.ssl import Certificate
 from twisted.trial.unittest import SynchronousTestCase
 
 from bench.registry import devices
+from tests.http.keys import self_signed
 from tests.interop import need
 from tests.interop.service import CTL, Service, environment
 from tests.registry.test_anchors import authority, name
@@ -360,6 +362,56 @@ class CtlTests(RegistryTestCase):
         importing.join()
         self.assertIn("3,000 created", told[0])
         self.assertLess(slowest, 5.0)
+
+
+class TLSTests(RegistryTestCase):
+    def setUp(self) -> None:
+        self.curl = need("curl")
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir(parents=True)
+        file = self.folder.absolute() / "management.pem"
+        file.write_bytes(self_signed("registry.example.com").dumpPEM())
+        file.chmod(0o600)
+        self.service = Service(
+            self.folder,
+            f"hono.registry.http.cert_path={file}",
+            f"hono.registry.http.key_path={file}",
+        )
+        self.addCleanup(self.service.kill)
+        self.service.start()
+
+    def test_the_api_speaks_tls(self) -> None:
+        self.ctl("tenants", "create", "T")
+        port = self.service.management
+        _, text = self.run_curl(
+            *("--cacert", "management.pem", "-u", f"operator:{self.password()}"),
+            *("--resolve", f"registry.example.com:{port}:127.0.0.1"),
+            f"https://registry.example.com:{port}/v1/tenants/T",
+        )
+        self.assertIn("200 OK", text)
+        # Another service with this name is not believed.
+        other = Certificate.dumpPEM(self_signed("registry.example.com"))
+        (self.folder / "management.pem").write_bytes(other)
+        told = self.ctl("tenants", "list", status=1)
+        self.assertIn("CERTIFICATE_VERIFY_FAILED", told)
+
+
+class OpenTests(RegistryTestCase):
+    def setUp(self) -> None:
+        self.curl = need("curl")
+        self.folder = Path(self.mktemp())
+        setting = "hono.registry.http.authentication_required=false"
+        self.service = Service(self.folder, setting)
+        self.addCleanup(self.service.kill)
+        self.service.start()
+
+    def test_nobody_has_to_log_in_and_there_is_no_log_in(self) -> None:
+        self.assertFalse((self.folder / "var" / "operators.toml").exists())
+        self.ctl("tenants", "create", "T")
+        url = f"http://127.0.0.1:{self.service.management}/v1/tenants/T"
+        self.assertEqual(self.run_curl(url)[0], 200)
+        self.assertEqual(self.run_curl("-H", "Origin: http://evil", url)[0], 403)
+        self.assertEqual(self.run_curl("-H", "Host: evil", url)[0], 403)
 
 
 class StopTests(RegistryTestCase):

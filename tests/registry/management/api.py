@@ -64,7 +64,9 @@ class ApiTestCase(TestCase):
         if not self.open_to_all:
             checker = OperatorsChecker(str(self.operators))
             login = login_as(Portal(OperatorRealm(), [checker]), IOperator)
-        management = Management(self.store, reactor, login, "127.0.0.1", "*")
+        self.management = management = Management(
+            self.store, reactor, login, "127.0.0.1", "*"
+        )
         management.startService()
         self.addCleanup(management.stopService)
         site = Site(management.resource, reactor=reactor, default_content_type=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import sqlite3
 from typing import Any
 
 import bcrypt
@@ -184,6 +185,41 @@ class TenantTests(ApiTestCase):
         # Its own are no obstacle.
         yield self.answers(204, "PUT", "/tenants/T", ca | group | {"alias": "t"})
         yield self.answers(204, "PUT", "/tenants/T", ca | group | {"alias": "t"})
+
+
+class FullDiskTests(ApiTestCase):
+    @inlineCallbacks
+    def test_nothing_is_half_written_and_it_goes_on_when_there_is_room(self) -> Any:
+        writer = self.management._connections[0]
+        yield self.answers(201, "POST", "/tenants/T")
+        (pages,) = writer.execute("PRAGMA page_count").fetchone()
+        writer.execute(f"PRAGMA max_page_count = {pages}")
+        devices = [{"id": f"d{n}", "ext": {"a": "x" * 900}} for n in range(200)]
+        big = {"devices": devices}
+        text = "temporarily unavailable"
+        got = yield self.refuses(503, text, "POST", "/bulk/T/import", big)
+        self.assertEqual(got.header("Retry-After"), "2")
+        self.assertEqual(self.stored("SELECT count(*) FROM devices"), (0,))
+        yield self.answers(200, "GET", "/tenants/T")
+        writer.execute("PRAGMA max_page_count = 100000")
+        got = yield self.answers(200, "POST", "/bulk/T/import", big)
+        self.assertEqual(got.json["created"], 200)
+        (failure,) = self.flushLoggedErrors(sqlite3.OperationalError)
+        self.assertIn("full", str(failure.value))
+
+    @inlineCallbacks
+    def test_others_in_the_same_transaction_are_not_concerned(self) -> Any:
+        """What is refused, or fails, takes nobody with it who came at the same time."""
+        yield self.answers(201, "POST", "/tenants/T")
+        yield self.answers(201, "POST", "/devices/T/there")
+        asked = [
+            self.ask("POST", f"/devices/T/{name}")
+            for name in ("a", "there", "b", "there", "c")
+        ]
+        results = yield DeferredList(asked, fireOnOneErrback=True)
+        statuses = [got.status for _, got in results]
+        self.assertEqual(statuses, [201, 409, 201, 409, 201])
+        self.assertEqual(self.stored("SELECT count(*) FROM devices"), (4,))
 
 
 class VersionTests(ApiTestCase):
