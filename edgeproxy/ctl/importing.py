@@ -106,6 +106,9 @@ def run(loaded: Loaded, options: argparse.Namespace) -> int:
     except ApiUnreachable as lost:
         importer.end()
         raise CommandFailed(f"{lost}\n{importer.left_open()}") from None
+    except CommandFailed:
+        importer.end()
+        raise
     importer.end()
     return 1 if importer.tally.refused else 0
 
@@ -210,6 +213,8 @@ class _Importer:
         try:
             found = self._api.request("POST", path, lot.body(self._options)).value
         except ApiRefused as refused:
+            if refused.status != 400:
+                raise  # it is not about these devices, and the next would fare the same
             for row in lot.rows:
                 self.tally.refuse(row, str(refused))
         else:

@@ -148,6 +148,28 @@ class CurlTests(RegistryTestCase):
         self.manage(204, "DELETE", "/tenants/my-tenant")
         self.manage(404, "GET", "/tenants/my-tenant")
 
+    def test_another_operator_is_let_in_after_a_reload(self) -> None:
+        url = f"http://127.0.0.1:{self.service.management}/v1/tenants"
+        other = ("-u", "other:geheim", url)
+        self.assertEqual(self.run_curl(*other)[0], 401)
+        path = self.folder / "var" / "operators.toml"
+        text = path.read_text()
+        added = '[[operator]]\nname = "other"\npassword = "geheim"\n'
+        path.write_text(f"{text}\n{added}")
+        assert self.service.process is not None
+        self.service.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 10
+        while self.run_curl(*other)[0] != 200:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.7)  # who is too quick would be made to wait
+        # What cannot be read leaves in force what was there.
+        path.write_text("nonsense")
+        self.service.process.send_signal(signal.SIGHUP)
+        while "operators.toml: " not in self.service.log():
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.1)
+        self.assertEqual(self.run_curl(*other)[0], 200)
+
     def test_no_secret_is_to_be_seen_anywhere(self) -> None:
         self.manage(201, "POST", "/tenants/T")
         self.manage(201, "POST", "/devices/T/d")
@@ -282,6 +304,11 @@ class CtlTests(RegistryTestCase):
         self.assertEqual([json.loads(line)["line"] for line in lines], [5, 3])
         self.assertIn("also-good", self.ctl("devices", "list"))
         self.assertEqual(self.publish("good@DEFAULT_TENANT:secret"), 202)
+
+    def test_a_tenant_that_is_not_there(self) -> None:
+        self.write("in.jsonl", "".join(f"{line}\n" for line in devices(1200)))
+        told = self.ctl("devices", "import", "-t", "T", "in.jsonl", status=1)
+        self.assertEqual(told, "edgeproxyctl: no such tenant\n")
 
     def test_an_export_is_a_backup(self) -> None:
         self.write("in.jsonl", "".join(f"{line}\n" for line in devices(1200)))
