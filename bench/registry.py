@@ -1,7 +1,8 @@
 """What an import costs telemetry: ``python3 -m bench.registry [DEVICES]``.
 
 Devices of one tenant publish while others are imported into another one. The service
-has one core for itself; load, consumer and ``edgeproxyctl`` share the other.
+has one core for itself; load, consumer and ``edgeproxyctl`` share the other. The import
+is halted every other window, and each is compared with the next.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import signal
+import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +25,6 @@ from tests.interop.service import CTL, ROOT, Service, environment
 
 CONNECTIONS = 64
 WINDOW = 3  # seconds of load that one rate is taken from
-AROUND = 4  # such windows before the import, and as many after
 
 
 def devices(count: int) -> Iterator[str]:
@@ -93,27 +94,37 @@ class Telemetry:
         self._consumer.wait()
 
 
-class Import(threading.Thread):
-    """Runs ``edgeproxyctl devices import``; *took* is in seconds."""
+class Import:
+    """``edgeproxyctl devices import``, which can be halted; *took* is in seconds."""
 
     def __init__(self, service: Service, source: Path) -> None:
-        super().__init__()
-        self._service, self._source = service, source
-        self.told, self.took = "", 0.0
-
-    def run(self) -> None:
-        """Import, and wait for the end."""
-        started = time.monotonic()
-        self.told = subprocess.run(
-            ["taskset", "-c", LOAD, *CTL, *self._service.arguments()]
-            + ["devices", "import", "--tenant", "IMPORTED", str(self._source)],
-            cwd=self._service.folder,
+        self.took = 0.0
+        self._started = time.monotonic()
+        self._process = subprocess.Popen(
+            ["taskset", "-c", LOAD, *CTL, *service.arguments()]
+            + ["devices", "import", "--tenant", "IMPORTED", str(source)],
+            cwd=service.folder,
             env=environment(),
             stdout=subprocess.PIPE,
             text=True,
-            check=True,
-        ).stdout.strip()
-        self.took = time.monotonic() - started
+        )
+
+    def halt(self) -> bool:
+        """Halt it; return False if it had ended before."""
+        if self._process.poll() is not None:
+            return False
+        self._process.send_signal(signal.SIGSTOP)
+        self.took += time.monotonic() - self._started
+        return True
+
+    def go_on(self) -> None:
+        """Go on after a halt."""
+        self._started = time.monotonic()
+        self._process.send_signal(signal.SIGCONT)
+
+    def told(self) -> str:
+        """Return what it has said in the end."""
+        return self._process.communicate()[0].strip()
 
 
 def run(count: int) -> None:
@@ -140,33 +151,35 @@ def _measure(
     made = service.ctl("tenants", "create", "IMPORTED")
     assert made.returncode == 0, made.stderr
     telemetry.rate()  # warms up
-    usual = [telemetry.rate() for _ in range(AROUND)]
+    usual, during = [], []
     importing = Import(service, source)
-    importing.start()
-    during = []
-    while importing.is_alive():
-        during.append(telemetry.rate())
-    during.pop()  # partly without it
-    usual += [telemetry.rate() for _ in range(AROUND)]
-    exported = service.ctl(
-        "devices", "export", "-t", "IMPORTED", "--secrets", str(target)
-    )
+    while True:
+        rate = telemetry.rate()
+        if not importing.halt():
+            break  # this window was partly without it
+        during.append(rate)
+        time.sleep(0.5)  # what it had sent is written
+        usual.append(telemetry.rate())
+        importing.go_on()
+    told = importing.told()
+    took = importing.took + WINDOW / 2
+    backup = ("devices", "export", "--secrets", "--tenant", "IMPORTED", str(target))
+    exported = service.ctl(*backup)
     assert exported.returncode == 0, exported.stderr
     same = _records(source) == _records(target)
-    share = _mean(during) / _mean(usual)
-    print(f"{importing.told} In {importing.took:.0f} s; export equals import: {same}.")
+    shares = [one / other for one, other in zip(during, usual, strict=True)]
+    share = statistics.median(shares)
+    print(f"{told} In {took:.0f} s; export equals import: {same}.")
+    rates = [statistics.median(rates) for rates in (usual, during)]
     print(
-        f"Telemetry, {CONNECTIONS} connections: {_mean(usual):,.0f} messages a second"
-        f" usually, {_mean(during):,.0f} during the import: {share:.2f} of it."
+        f"Telemetry, {CONNECTIONS} connections: {rates[0]:,.0f} messages a second"
+        f" usually, {rates[1]:,.0f} during the import; median of {len(shares)} pairs:"
+        f" {share:.2f} of it."
     )
 
 
 def _records(path: Path) -> list[object]:
     return sorted((json.loads(line) for line in path.open()), key=lambda d: d["id"])
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import uuid
 from collections.abc import Mapping
+from secrets import token_hex
 from typing import Any
 
 from edgeproxy.portal.dn import canonical_of, lookup_form
@@ -14,9 +14,13 @@ from edgeproxy.registry.anchors import subject_in
 X509_CERT = "x509-cert"
 
 
-def new_version() -> str:
-    """Return a resource version that no other resource has."""
-    return str(uuid.uuid4())
+def new_id() -> str:
+    """Return an id or resource version that nothing else has: a UUID, version 4.
+
+    Composed here, as an import needs three for a device: a third of what uuid takes.
+    """
+    text = token_hex(16)
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
 
 
 def as_text(data: Any) -> str:
@@ -31,7 +35,7 @@ def lookup_key(kind: str, auth_id: str) -> str:
 
 def put_tenant(db: sqlite3.Connection, tenant_id: str, data: Mapping[str, Any]) -> str:
     """Create or replace a tenant; return its new version."""
-    version = new_version()
+    version = new_id()
     db.execute(
         "INSERT INTO tenants (tenant, data, version) VALUES (?, ?, ?)"
         " ON CONFLICT (tenant) DO UPDATE"
@@ -72,7 +76,7 @@ def put_device(
 
     *now* is in Unix seconds; *user* is who does it.
     """
-    version = new_version()
+    version = new_id()
     db.execute(
         "INSERT INTO devices"
         " (tenant, device, data, version, created, last_user, credentials_version)"
@@ -80,7 +84,7 @@ def put_device(
         " ON CONFLICT (tenant, device) DO UPDATE SET data = excluded.data,"
         " version = excluded.version, updated = excluded.created,"
         " last_user = excluded.last_user",
-        (tenant_id, device_id, as_text(data), version, now, user, new_version()),
+        (tenant_id, device_id, as_text(data), version, now, user, new_id()),
     )
     return version
 
@@ -100,7 +104,7 @@ def put_credentials(
 
 def mark_credentials(db: sqlite3.Connection, tenant_id: str, device_id: str) -> str:
     """Give the device's credentials a new version, and return that."""
-    version = new_version()
+    version = new_id()
     db.execute(
         "UPDATE devices SET credentials_version = ? WHERE tenant = ? AND device = ?",
         (version, tenant_id, device_id),

@@ -13,6 +13,7 @@ import attrs
 from edgeproxy.registry import rows
 from edgeproxy.registry.management import refusals
 from edgeproxy.registry.management.conditions import (
+    add_credentials,
     replace_credentials,
     tenant_limits,
 )
@@ -142,11 +143,12 @@ class Import:
         elif room == 0:
             raise Refused(*refusals.TOO_MANY_DEVICES)
         rows.put_device(db, tenant, device, row.data, self.now, self.user)
-        replace_credentials(db, tenant, device, row.credentials)
         if recorded is not None:
+            replace_credentials(db, tenant, device, row.credentials)
             rows.mark_credentials(db, tenant, device)
             report.replaced.append(device)
             return 0
+        add_credentials(db, tenant, device, row.credentials, {})
         report.created += 1
         return 1 if room > 0 else 0
 

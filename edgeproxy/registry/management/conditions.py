@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
 
 from edgeproxy.registry import rows
 from edgeproxy.registry.management import refusals
@@ -28,6 +29,17 @@ def replace_credentials(
             "DELETE FROM credentials WHERE tenant = ? AND device = ?",
             (tenant_id, device_id),
         )
+    add_credentials(db, tenant_id, device_id, credentials, recorded)
+
+
+def add_credentials(
+    db: sqlite3.Connection,
+    tenant_id: str,
+    device_id: str,
+    credentials: list[JSON],
+    recorded: Mapping[tuple[str, str], JSON],
+) -> None:
+    """Give the device, which has none, *credentials*; *recorded* are older ones."""
     for each in credentials:
         key = key_of(each)
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -20,7 +19,7 @@ from edgeproxy.registry.management.contents import check
 from edgeproxy.registry.management.refusals import malformed
 from edgeproxy.registry.management.tenants import algorithm_of
 from edgeproxy.registry.moments import iso_time, unix_time
-from edgeproxy.registry.rows import lookup_key
+from edgeproxy.registry.rows import lookup_key, new_id
 
 JSON = dict[str, Any]
 
@@ -160,7 +159,7 @@ def merged(credentials: JSON, recorded: JSON | None) -> JSON:
                 kept = CONFIDENTIAL | {"algorithm"}
                 secret = {n: v for n, v in before.items() if n in kept} | secret
         else:
-            secret = {"id": str(uuid.uuid4()), **secret}
+            secret = {"id": new_id(), **secret}
         essence = _ESSENCE.get(credentials["type"])
         if essence is not None and essence not in secret:
             raise malformed(refusals.BAD_CREDENTIALS, f"a secret needs {essence}")

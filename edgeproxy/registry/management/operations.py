@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import uuid
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -29,6 +28,7 @@ from edgeproxy.registry.management.tenants import (
     device_taken_in,
     tenant_taken_in,
 )
+from edgeproxy.registry.rows import new_id
 
 
 def _created(collection: str, *ids: str) -> Callable[[str], Answer]:
@@ -71,7 +71,7 @@ class Operations:
     # Tenants
 
     def _createTenant(self, call: Call) -> Deferred[Answer]:
-        return self._new_tenant(call, str(uuid.uuid4()))
+        return self._new_tenant(call, new_id())
 
     def _createTenantWithId(self, call: Call) -> Deferred[Answer]:
         return self._new_tenant(call, call.tenant)
@@ -110,7 +110,7 @@ class Operations:
     # Devices
 
     def _createDevice(self, call: Call) -> Deferred[Answer]:
-        return self._new_device(call, str(uuid.uuid4()))
+        return self._new_device(call, new_id())
 
     def _createDeviceWithId(self, call: Call) -> Deferred[Answer]:
         return self._new_device(call, call.device)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +21,7 @@ from edgeproxy.registry.management.contents import check
 from edgeproxy.registry.management.refusals import Refused, malformed
 from edgeproxy.registry.model import tenant_from_json
 from edgeproxy.registry.moments import iso_time, unix_time
+from edgeproxy.registry.rows import new_id
 
 
 def tenant_taken_in(data: Any) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def tenant_taken_in(data: Any) -> dict[str, Any]:
 
 def _anchor(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the trusted CA *data* with what its certificate says in its stead."""
-    taken = {"id": str(uuid.uuid4()), **data}
+    taken = {"id": new_id(), **data}
     encoded = taken.pop("cert", None)
     if encoded is not None:
         certificate = read_certificate(encoded)
