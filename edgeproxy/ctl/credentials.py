@@ -44,7 +44,8 @@ def add_to(commands: Any) -> None:
     action.add_argument("file", help="one object, or a list of them (-: stdin)")
     action = add("set-password", set_password, "a password for a device")
     action.add_argument(
-        "--auth-id", help="the name to log in with (default: the device's id)"
+        "--auth-id",
+        help="the name to log in with (default: the one that it has, or its id)",
     )
     action.add_argument(
         "--keep", action="store_true", help="besides the passwords that it has"
@@ -125,6 +126,10 @@ def set_password(loaded: Loaded, options: argparse.Namespace) -> int:
     auth_id = options.auth_id or options.device
 
     def change(found: list[JSON]) -> list[JSON]:
+        nonlocal auth_id
+        names = [each["auth-id"] for each in found if each["type"] == _PASSWORD]
+        if options.auth_id is None and len(names) == 1:
+            (auth_id,) = names  # it has one, so that is meant
         kept: list[JSON] = []
         secret = {"pwd-plain": password}
         credentials: JSON = {"type": _PASSWORD, "auth-id": auth_id, "secrets": []}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import signal
 import subprocess
 import threading
@@ -304,6 +306,29 @@ class CtlTests(RegistryTestCase):
         self.assertEqual([json.loads(line)["line"] for line in lines], [5, 3])
         self.assertIn("also-good", self.ctl("devices", "list"))
         self.assertEqual(self.publish("good@DEFAULT_TENANT:secret"), 202)
+
+    def test_a_password_is_for_the_name_that_a_device_has(self) -> None:
+        told = self.ctl("credentials", "set-password", "4711", "--generate")
+        self.assertEqual(self.publish(f"sensor1@DEFAULT_TENANT:{told.strip()}"), 202)
+        self.assertEqual(self.publish("sensor1@DEFAULT_TENANT:hono-secret"), 401)
+
+    def test_a_terminal_shows_how_far_it_is(self) -> None:
+        self.write("in.jsonl", "".join(f"{line}\n" for line in devices(3000)))
+        terminal, end = pty.openpty()
+        self.addCleanup(os.close, terminal)
+        command = [*CTL, *self.service.arguments(), "devices", "import", "in.jsonl"]
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=end,
+            timeout=60,
+        )
+        os.close(end)
+        shown = os.read(terminal, 65536).decode()
+        self.assertEqual(done.returncode, 0, shown)
+        self.assertRegex(shown, r"\[#+ *\] +\d+%  [\d,]+ devices, [\d,]+ a second")
 
     def test_a_tenant_that_is_not_there(self) -> None:
         self.write("in.jsonl", "".join(f"{line}\n" for line in devices(1200)))
