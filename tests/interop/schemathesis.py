@@ -66,6 +66,11 @@ def schemathesis() -> Path:
     return program
 
 
+def _apart() -> dict[str, str]:
+    """Return variables that keep our own packages out of its environment."""
+    return {n: v for n, v in os.environ.items() if not n.startswith("PYTHON")}
+
+
 def _install(environment: Path) -> None:
     shutil.rmtree(environment, ignore_errors=True)
     base = getattr(sys, "_base_executable", sys.executable)
@@ -74,7 +79,9 @@ def _install(environment: Path) -> None:
         [str(environment / "bin" / "pip"), "install", "-q"]
         + ["--disable-pip-version-check", f"schemathesis=={VERSION}"],
     ):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(
+            command, env=_apart(), capture_output=True, text=True, timeout=300
+        )
         if done.returncode:
             shutil.rmtree(environment, ignore_errors=True)
             reason = f"schemathesis cannot be installed: {done.stderr.strip()[-200:]}"
@@ -99,6 +106,7 @@ def fuzz(
             "--suppress-health-check=all",
         ],
         cwd=folder,
+        env=_apart(),
         capture_output=True,
         text=True,
         timeout=seconds,
