@@ -10,10 +10,12 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from edgeproxy.portal.dn import canonical_of
-from edgeproxy.registry.anchors import anchor_from_json, anchors_of
+from edgeproxy.registry.anchors import anchor_from_json, anchors_of, subject_in
 from edgeproxy.registry.store import RegistryStore
 
 FROM = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -109,6 +111,41 @@ class AnchorTests(SynchronousTestCase):
             {"cert": "-----BEGIN CERTIFICATE-----"},
         ):
             self.assertRaises(ValueError, anchor_from_json, data)
+
+
+TYPES = (
+    x509.NameOID.COMMON_NAME,
+    x509.NameOID.ORGANIZATION_NAME,
+    x509.NameOID.EMAIL_ADDRESS,
+    x509.NameOID.USER_ID,
+    x509.ObjectIdentifier("2.999.16384.3"),
+    x509.ObjectIdentifier("1.39.127.128"),
+)
+ATTRIBUTES = st.builds(
+    x509.NameAttribute,
+    st.sampled_from(TYPES),
+    st.text(st.characters(min_codepoint=1, max_codepoint=126), min_size=1, max_size=30),
+)
+RDNS = st.builds(
+    x509.RelativeDistinguishedName,
+    st.lists(ATTRIBUTES, min_size=1, max_size=2, unique_by=lambda a: a.oid),
+)
+
+
+class NameTests(SynchronousTestCase):
+    @given(st.builds(x509.Name, st.lists(RDNS, min_size=1, max_size=4)))
+    def test_a_name_is_read_out_of_its_der(self, subject: x509.Name) -> None:
+        found = subject_in({"subject-dn-bytes": encoded(subject.public_bytes())})
+        self.assertEqual(canonical_of(found), canonical_of(subject))
+
+    @given(st.binary(max_size=80))
+    def test_any_other_bytes_are_refused_and_no_more(self, data: bytes) -> None:
+        start = name("CA").public_bytes()[: len(data)]
+        for bad in (data, start + data, name("CA").public_bytes() + data + b"x"):
+            try:
+                subject_in({"subject-dn-bytes": encoded(bad)})
+            except ValueError:
+                pass
 
 
 class TrustingTests(SynchronousTestCase):

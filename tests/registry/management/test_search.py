@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from urllib.parse import quote
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.defer import inlineCallbacks
+from twisted.trial.unittest import SynchronousTestCase
 
 from edgeproxy.registry.management import search
+from edgeproxy.registry.management.refusals import Refused
+from edgeproxy.registry.store import RegistryStore
 from tests.registry.management.api import ApiTestCase
 
 DEVICES: dict[str, dict[str, Any]] = {
@@ -193,3 +199,55 @@ class SearchTests(ApiTestCase):
         self.patch(search, "LONGEST", 5.0)
         found = yield self.found(pageSize=1)
         self.assertEqual(found, ["a"])
+
+
+NAMES = st.sampled_from(["a", "b", "a/b", "~", "[", "."])
+TEXTS = st.text(st.sampled_from("abAB[]^-*?%_ü"), max_size=4)
+SCALARS = st.one_of(
+    st.booleans(), st.integers(-3, 3), st.sampled_from([0.0, 1.5, -2.0]), TEXTS
+)
+VALUES = st.one_of(SCALARS, st.none(), st.lists(SCALARS, max_size=1))
+DATA = st.dictionaries(
+    NAMES, st.one_of(VALUES, st.dictionaries(NAMES, VALUES, max_size=2)), max_size=3
+)
+PATHS = st.lists(NAMES, min_size=1, max_size=2)
+
+
+def matches(data: Any, path: list[str], value: Any) -> bool:
+    """Say whether Hono would find *data* by *value* at *path*."""
+    for name in path:
+        if not isinstance(data, dict) or name not in data:
+            return False
+        data = data[name]
+    if isinstance(value, bool) or isinstance(data, bool):
+        return data is value
+    if isinstance(value, str) and isinstance(data, str):
+        wildcards = {"*": ".*", "?": "."}
+        pattern = "".join(wildcards.get(c, re.escape(c)) for c in value)
+        return re.fullmatch(pattern, data, re.DOTALL) is not None
+    numbers = isinstance(data, int | float) and isinstance(value, int | float)
+    return numbers and data == value
+
+
+class FilterTests(SynchronousTestCase):
+    @given(st.lists(DATA, min_size=1, max_size=6), PATHS, SCALARS)
+    def test_sqlite_finds_what_a_reader_would(
+        self, devices: list[Any], path: list[str], value: Any
+    ) -> None:
+        store = RegistryStore(":memory:")
+        self.addCleanup(store.close)
+        store.put_tenant("T", {})
+        for number, data in enumerate(devices):
+            store.put_device("T", str(number), {"ext": data})
+        steps = [step.replace("~", "~0").replace("/", "~1") for step in path]
+        wanted = clause("/" + "/".join(["ext", *steps]), value=value)
+        nothing: dict[str, Any] = {"sortJson": [], "pageSize": 200, "pageOffset": 0}
+        parameters = {"filterJson": [wanted], **nothing}
+        query = search.read_query("devices", "T", parameters)
+        try:
+            found = search.run_search(store.connection, "devices", "T", query)["result"]
+        except Refused as refused:
+            self.assertEqual(refused.text, "nothing matches")
+            found = []
+        expected = [n for n, data in enumerate(devices) if matches(data, path, value)]
+        self.assertEqual([int(each["id"]) for each in found], expected)
