@@ -7,7 +7,7 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import inlineCallbacks
 from twisted.trial.unittest import SynchronousTestCase
@@ -201,8 +201,12 @@ class SearchTests(ApiTestCase):
         self.assertEqual(found, ["a"])
 
 
-NAMES = st.sampled_from(["a", "b", "a/b", "~", "[", "."])
-TEXTS = st.text(st.sampled_from("abAB[]^-*?%_ü"), max_size=4)
+NAMES = st.sampled_from(["a", "a/b~["])
+TEXTS = st.one_of(
+    st.text(st.sampled_from("aA[]*?"), max_size=4),
+    st.text(st.sampled_from("a[*"), max_size=3),
+    st.text(max_size=3),
+)
 SCALARS = st.one_of(
     st.booleans(), st.integers(-3, 3), st.sampled_from([0.0, 1.5, -2.0]), TEXTS
 )
@@ -231,6 +235,7 @@ def matches(data: Any, path: list[str], value: Any) -> bool:
 
 class FilterTests(SynchronousTestCase):
     @given(st.lists(DATA, min_size=1, max_size=6), PATHS, SCALARS)
+    @settings(max_examples=100, deadline=None)
     def test_sqlite_finds_what_a_reader_would(
         self, devices: list[Any], path: list[str], value: Any
     ) -> None:
