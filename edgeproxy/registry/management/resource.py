@@ -145,12 +145,8 @@ class ManagementResource(Resource):
             error = Refused(413, "the body is too large")
         elif not isinstance(error, Refused):
             self._log.failure("management API: {name}", name=name)
-            full = isinstance(error, sqlite3.Error)
-            error = (
-                Refused(*refusals.UNAVAILABLE)
-                if full
-                else Refused(500, "Internal Server Error")
-            )
+            disk = isinstance(error, sqlite3.Error)  # such as one that is full
+            error = Refused(*(refusals.UNAVAILABLE if disk else refusals.INTERNAL))
         fields = list(more)
         if error.status == 401:
             fields.append((b"WWW-Authenticate", b'Basic realm="edgeproxy registry"'))
