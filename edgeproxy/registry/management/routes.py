@@ -136,8 +136,6 @@ def read_query(query: bytes, operation: Operation) -> dict[str, Any]:
         )
     except (UnicodeDecodeError, ValueError):
         raise malformed("the query is not UTF-8") from None
-    if not all(key for key, _ in pairs):
-        raise malformed("a parameter in the query has no name")
     found: dict[str, Any] = {}
     for name, schema in operation.query.items():
         values = [value for key, value in pairs if key == name]
