@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,9 @@ BCRYPT = "bcrypt"
 # Bytes of a password that bcrypt looks at. Its library cuts the rest off, or, from
 # version 5 on, refuses: here longer passwords are as good as their beginning.
 BCRYPT_LENGTH = 72
+
+# Anything else makes the bcrypt of Debian 13 panic, which is no Exception in Python.
+_BCRYPT_HASH = re.compile(rb"\$2[abxy]?\$[0-9]{2}\$[./A-Za-z0-9]{53}")
 
 # Verifications that may wait for a thread. One takes about 60 ms on a small machine:
 # who comes later would give up waiting before its turn.
@@ -79,10 +83,12 @@ def _find_match(
 
 def _matches(secret: Secret, password: bytes) -> bool:
     if secret.hash_function == BCRYPT:
+        if not _BCRYPT_HASH.fullmatch(secret.digest):
+            return False
         try:
             return bool(bcrypt.checkpw(_for_bcrypt(password), secret.digest))
         except ValueError:
-            return False  # no bcrypt hash, or a zero byte in the password
+            return False  # a zero byte in the password
     digest = _DIGESTS.get(secret.hash_function)
     if digest is None:
         return False
