@@ -24,16 +24,8 @@ GROUPS = (
     ("TLS: Twisted's protocol", ("protocols/tls", "protocols/policies")),
     ("Twisted's reactor, transports, log context", ("/twisted/",)),
     ("edgeproxy/http: turn and immediate writes", ("http/turn", "http/immediate")),
-    (
-        "edgeproxy/http: server",
-        ("http/channel", "http/request", "http/reply", "http/server", "http/wire",
-         "http/outgoing", "http/lazy"),
-    ),
-    (
-        "edgeproxy/http: client",
-        ("http/pool", "http/connection", "http/exchange", "http/outlet",
-         "http/response"),
-    ),
+    ("edgeproxy/http: server", ("http/server/",)),
+    ("edgeproxy/http: client", ("http/client/",)),
     ("edgeproxy/http: reading heads and bodies", ("edgeproxy/http/",)),
     ("edgeproxy/c8y", ("edgeproxy/c8y/",)),
     ("access log and counters", ("edgeproxy/ops/", "edgeproxy/metrics/")),

@@ -17,7 +17,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from twisted.web.server import Site as StockSite
 
-from edgeproxy.http.server import Site
+from edgeproxy.http.server.site import Site
 from edgeproxy.http.turn import Turn
 from edgeproxy.ops.accesslog import AccessLog
 

@@ -15,12 +15,12 @@ from twisted.web.iweb import IBodyProducer
 from edgeproxy.c8y.credential import CredentialUnavailable, IDeviceCredential
 from edgeproxy.c8y.plan import Plan
 from edgeproxy.c8y.probe import Probe
+from edgeproxy.http.client.failures import RequestFailed
+from edgeproxy.http.client.prepared import field_line
+from edgeproxy.http.client.response import Response
 from edgeproxy.http.collect import collect
 from edgeproxy.http.errors import ProtocolError
-from edgeproxy.http.failures import RequestFailed
-from edgeproxy.http.prepared import field_line
 from edgeproxy.http.relay import RequestRelay, ResponseRelay
-from edgeproxy.http.response import Response
 from edgeproxy.http.tunnel import join
 from edgeproxy.metrics import counters
 

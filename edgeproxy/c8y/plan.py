@@ -12,10 +12,10 @@ from edgeproxy.c8y.routes import (
     is_web_ui,
     upstream_target,
 )
+from edgeproxy.http.client.prepared import Prepared
 from edgeproxy.http.fields import HOP_BY_HOP, end_to_end
 from edgeproxy.http.foreign import OwnNames
 from edgeproxy.http.head import Fields, connection_options
-from edgeproxy.http.prepared import Prepared
 from edgeproxy.http.requesthead import RequestHead
 
 # Host is the tenant's; Content-Length and Expect are made anew with the body.

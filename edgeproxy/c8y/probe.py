@@ -8,9 +8,9 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from edgeproxy.c8y.credential import IDeviceCredential
-from edgeproxy.http.pool import Pool
-from edgeproxy.http.prepared import Prepared, field_line
-from edgeproxy.http.response import Response
+from edgeproxy.http.client.pool import Pool
+from edgeproxy.http.client.prepared import Prepared, field_line
+from edgeproxy.http.client.response import Response
 
 # Seconds; it stands before somebody's upload.
 PATIENCE = 15.0

@@ -13,9 +13,9 @@ from edgeproxy.c8y.forward import Forward
 from edgeproxy.c8y.plan import Planner, Refusal
 from edgeproxy.c8y.returned import Returned
 from edgeproxy.c8y.visitors import Visitors
+from edgeproxy.http.client.pool import Pool
 from edgeproxy.http.foreign import OwnNames
 from edgeproxy.http.interfaces import IStreamingResource
-from edgeproxy.http.pool import Pool
 
 
 @implementer(IStreamingResource)

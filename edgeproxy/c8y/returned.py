@@ -6,10 +6,10 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from edgeproxy.c8y.routes import PREFIX
-from edgeproxy.http.compose import response_start
 from edgeproxy.http.fields import HOP_BY_HOP, end_to_end
 from edgeproxy.http.head import Fields
 from edgeproxy.http.responsehead import ResponseHead
+from edgeproxy.http.server.compose import response_start
 
 # Made anew by our side of the client's connection.
 _NOT_RETURNED = HOP_BY_HOP | {b"content-length"}

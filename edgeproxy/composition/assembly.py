@@ -11,7 +11,7 @@ from twisted.web.resource import Resource
 
 from edgeproxy.config.load import Loaded
 from edgeproxy.config.tables import Config
-from edgeproxy.http.server import Site
+from edgeproxy.http.server.site import Site
 from edgeproxy.http.turn import Turn
 from edgeproxy.ops.accesslog import AccessLog
 from edgeproxy.ops.startup import Listener, cannot_start

@@ -12,9 +12,9 @@ from edgeproxy.c8y.visitors import Visitors
 from edgeproxy.composition.assembly import Assembly
 from edgeproxy.composition.credential import device_credential
 from edgeproxy.composition.upstream import cloud_endpoint
+from edgeproxy.http.client.origin import Origin
+from edgeproxy.http.client.pool import Pool
 from edgeproxy.http.foreign import OwnNames
-from edgeproxy.http.origin import Origin
-from edgeproxy.http.pool import Pool
 from edgeproxy.portal.local import (
     CertificateNameChecker,
     ILocalClient,

@@ -15,7 +15,7 @@ from edgeproxy.c8y.token import JWTCredential
 from edgeproxy.c8y.tokensource import TokenSource
 from edgeproxy.composition.assembly import Assembly, first_line
 from edgeproxy.composition.upstream import cloud_endpoint
-from edgeproxy.http.agent import Agent
+from edgeproxy.http.client.agent import Agent
 from edgeproxy.tls.client import ClientTLS
 from edgeproxy.tls.endpoint import client_endpoint
 from edgeproxy.tls.errors import TLSFileError

@@ -18,7 +18,7 @@ from edgeproxy.hono.requestids import RequestIds, key_in
 from edgeproxy.hono.resource import HonoResource
 from edgeproxy.hono.volume import Volumes
 from edgeproxy.hono.waiters import Waiters, WaitersService
-from edgeproxy.http.server import Deadlines
+from edgeproxy.http.server.site import Deadlines
 from edgeproxy.messaging.embedded import EmbeddedNetwork
 from edgeproxy.metrics import counters
 from edgeproxy.ops.startup import cannot_start

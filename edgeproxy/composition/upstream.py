@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from edgeproxy.composition.assembly import Assembly, first_line
-from edgeproxy.http.connectproxy import ConnectProxyEndpoint, goes_direct
+from edgeproxy.http.client.connectproxy import ConnectProxyEndpoint, goes_direct
 from edgeproxy.tls.client import ClientTLS
 from edgeproxy.tls.endpoint import client_endpoint, over_tls
 

@@ -14,8 +14,8 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from edgeproxy.http.client.response import Response
 from edgeproxy.http.head import Fields
-from edgeproxy.http.response import Response
 
 # Seconds of silence after which one that has half closed hears no more.
 LINGER = 30.0

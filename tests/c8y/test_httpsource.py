@@ -14,8 +14,8 @@ from twisted.web.resource import Resource
 
 from edgeproxy.c8y.bearer import NotAToken
 from edgeproxy.c8y.httpsource import HTTPSource
-from edgeproxy.http.agent import Agent
-from edgeproxy.http.server import Site
+from edgeproxy.http.client.agent import Agent
+from edgeproxy.http.server.site import Site
 from edgeproxy.sandbox.certificates import Certificates
 from edgeproxy.tls.client import ClientTLS
 from edgeproxy.tls.endpoint import client_endpoint

@@ -18,12 +18,12 @@ from edgeproxy.c8y.forward import REPLAYABLE
 from edgeproxy.c8y.proxy import ProxyResource
 from edgeproxy.c8y.routes import USUAL_METHODS
 from edgeproxy.http.body import Body, NoSource
+from edgeproxy.http.client.failures import ConnectionFailed
+from edgeproxy.http.client.origin import Origin
+from edgeproxy.http.client.prepared import Prepared
+from edgeproxy.http.client.response import Response
 from edgeproxy.http.errors import ProtocolError
-from edgeproxy.http.failures import ConnectionFailed
 from edgeproxy.http.foreign import OwnNames
-from edgeproxy.http.origin import Origin
-from edgeproxy.http.prepared import Prepared
-from edgeproxy.http.response import Response
 from edgeproxy.http.responsehead import ResponseHead
 from tests.fakes.site import Answer
 from tests.fakes.site import Exchange as ClientExchange

@@ -15,9 +15,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from edgeproxy.c8y.proxy import ProxyResource
+from edgeproxy.http.client.origin import Origin
+from edgeproxy.http.client.pool import Pool
 from edgeproxy.http.foreign import OwnNames
-from edgeproxy.http.origin import Origin
-from edgeproxy.http.pool import Pool
 from tests.c8y.test_proxy import Credential
 from tests.fakes.site import Exchange
 from tests.http.wires import Upstream

@@ -14,10 +14,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edgeproxy.c8y.forward import BAD_GATEWAY, SILENCE
 from edgeproxy.c8y.proxy import ProxyResource
+from edgeproxy.http.client.origin import Origin
+from edgeproxy.http.client.pool import Pool
 from edgeproxy.http.foreign import OwnNames
 from edgeproxy.http.limits import Limits
-from edgeproxy.http.origin import Origin
-from edgeproxy.http.pool import Pool
 from tests.c8y.test_proxy import Credential
 from tests.fakes.site import Exchange
 from tests.http.wires import Upstream

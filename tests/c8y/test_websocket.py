@@ -16,10 +16,10 @@ from zope.interface import implementer
 
 from edgeproxy.c8y.proxy import ProxyResource
 from edgeproxy.http import tunnel
+from edgeproxy.http.client.origin import Origin
+from edgeproxy.http.client.pool import Pool
 from edgeproxy.http.foreign import OwnNames
-from edgeproxy.http.origin import Origin
-from edgeproxy.http.pool import Pool
-from edgeproxy.http.server import Site
+from edgeproxy.http.server.site import Site
 from edgeproxy.http.turn import Turn
 from tests.c8y.test_proxy import Credential
 

@@ -8,7 +8,7 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 from twisted.web.resource import Resource
 
-from edgeproxy.http.server import Site
+from edgeproxy.http.server.site import Site
 from tests.http.wires import Wire
 
 

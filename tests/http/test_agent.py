@@ -37,11 +37,11 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from edgeproxy.http.agent import Agent
-from edgeproxy.http.endpoints import Endpoints
-from edgeproxy.http.origin import Origin
-from edgeproxy.http.poolsettings import PoolSettings
-from edgeproxy.http.server import Site
+from edgeproxy.http.client.agent import Agent
+from edgeproxy.http.client.endpoints import Endpoints
+from edgeproxy.http.client.origin import Origin
+from edgeproxy.http.client.settings import PoolSettings
+from edgeproxy.http.server.site import Site
 from tests.http.wires import Upstream
 
 

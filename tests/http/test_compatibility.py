@@ -22,7 +22,7 @@ from twisted.trial.unittest import TestCase
 from twisted.web import guard, resource, server, static, util
 from zope.interface import implementer
 
-from edgeproxy.http.server import Site
+from edgeproxy.http.server.site import Site
 from tests.http.served import Wants, add_comparisons, get
 
 

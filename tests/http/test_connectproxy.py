@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from edgeproxy.http.connectproxy import (
+from edgeproxy.http.client.connectproxy import (
     PATIENCE,
     ConnectProxyEndpoint,
     ProxyRefused,

@@ -16,13 +16,13 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
+from edgeproxy.http.client.origin import Origin
+from edgeproxy.http.client.pool import Pool
+from edgeproxy.http.client.prepared import Prepared
+from edgeproxy.http.client.settings import PoolSettings
 from edgeproxy.http.interfaces import IBodyReceiver, IStreamingResource
-from edgeproxy.http.origin import Origin
-from edgeproxy.http.pool import Pool
-from edgeproxy.http.poolsettings import PoolSettings
-from edgeproxy.http.prepared import Prepared
 from edgeproxy.http.relay import RequestRelay
-from edgeproxy.http.server import Site
+from edgeproxy.http.server.site import Site
 from edgeproxy.http.turn import Turn
 
 MEGABYTE = 1 << 20

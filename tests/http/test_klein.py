@@ -10,7 +10,7 @@ from twisted.trial.unittest import TestCase
 from twisted.web import server
 from twisted.web.static import Data
 
-from edgeproxy.http.server import Site
+from edgeproxy.http.server.site import Site
 from tests.http.served import add_comparisons, get
 
 try:

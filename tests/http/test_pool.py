@@ -15,17 +15,17 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from edgeproxy.http.errors import ProtocolError
-from edgeproxy.http.failures import (
+from edgeproxy.http.client.failures import (
     ConnectionFailed,
     Overloaded,
     RequestFailed,
     TimedOut,
 )
-from edgeproxy.http.origin import Origin
-from edgeproxy.http.pool import Pool
-from edgeproxy.http.poolsettings import PoolSettings
-from edgeproxy.http.sender import Sender
+from edgeproxy.http.client.origin import Origin
+from edgeproxy.http.client.pool import Pool
+from edgeproxy.http.client.sender import Sender
+from edgeproxy.http.client.settings import PoolSettings
+from edgeproxy.http.errors import ProtocolError
 from edgeproxy.http.turn import Turn
 from tests.http import responses_table
 from tests.http.test_server import Receiver

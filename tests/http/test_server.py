@@ -19,9 +19,9 @@ from zope.interface.verify import verifyObject
 
 from edgeproxy.http.body import Body
 from edgeproxy.http.interfaces import IBodyReceiver, IStreamingResource
-from edgeproxy.http.server import Deadlines, Site
+from edgeproxy.http.server.site import Deadlines, Site
+from edgeproxy.http.server.wire import READ_AHEAD
 from edgeproxy.http.turn import Turn
-from edgeproxy.http.wire import READ_AHEAD
 from tests.http.wires import connect, in_turns
 
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"

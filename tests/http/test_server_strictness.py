@@ -9,7 +9,7 @@ from twisted.web.resource import Resource
 from edgeproxy.http.limits import Limits
 from edgeproxy.http.reader import ResponseReader
 from edgeproxy.http.responsehead import ResponseHead
-from edgeproxy.http.server import Site
+from edgeproxy.http.server.site import Site
 from edgeproxy.http.turn import Turn
 from tests.http.requests_table import ROWS, Received, Row
 from tests.http.wires import connect

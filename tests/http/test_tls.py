@@ -18,11 +18,11 @@ from twisted.web.iweb import IPolicyForHTTPS
 from twisted.web.resource import Resource
 from zope.interface import implementer
 
-from edgeproxy.http.agent import Agent
-from edgeproxy.http.endpoints import Endpoints
-from edgeproxy.http.origin import Origin
-from edgeproxy.http.pool import Pool
-from edgeproxy.http.server import Site
+from edgeproxy.http.client.agent import Agent
+from edgeproxy.http.client.endpoints import Endpoints
+from edgeproxy.http.client.origin import Origin
+from edgeproxy.http.client.pool import Pool
+from edgeproxy.http.server.site import Site
 from tests.http.keys import self_signed
 
 

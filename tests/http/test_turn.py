@@ -12,7 +12,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from edgeproxy.http.immediate import turned
-from edgeproxy.http.server import Site
+from edgeproxy.http.server.site import Site
 from edgeproxy.http.turn import Turn
 from tests.http.wires import Wire
 

@@ -11,8 +11,8 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from edgeproxy.http.channel import Channel
-from edgeproxy.http.server import Site
+from edgeproxy.http.server.channel import Channel
+from edgeproxy.http.server.site import Site
 
 
 class Wire(StringTransport):

@@ -19,10 +19,10 @@ from twisted.web.client import Agent, HTTPConnectionPool, readBody
 from edgeproxy.c8y.mqttsource import MQTTSource
 from edgeproxy.c8y.proxy import ProxyResource
 from edgeproxy.c8y.token import JWTCredential
+from edgeproxy.http.client.origin import Origin
+from edgeproxy.http.client.pool import Pool
 from edgeproxy.http.foreign import OwnNames
-from edgeproxy.http.origin import Origin
-from edgeproxy.http.pool import Pool
-from edgeproxy.http.server import Site
+from edgeproxy.http.server.site import Site
 from edgeproxy.sandbox.sandbox import Sandbox
 from edgeproxy.tls.client import ClientTLS
 from edgeproxy.tls.endpoint import client_endpoint

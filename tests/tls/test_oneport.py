@@ -20,7 +20,7 @@ from twisted.trial.unittest import TestCase
 from twisted.web.static import Data
 
 from edgeproxy.c8y.redirect import NO_HOST, RedirectResource
-from edgeproxy.http.server import Site
+from edgeproxy.http.server.site import Site
 from edgeproxy.sandbox.certificates import Certificates
 from edgeproxy.tls import oneport
 from edgeproxy.tls.client import ClientTLS

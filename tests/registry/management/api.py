@@ -15,7 +15,7 @@ from twisted.internet.defer import inlineCallbacks
 from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent
 
-from edgeproxy.http.server import Site
+from edgeproxy.http.server.site import Site
 from edgeproxy.portal.login import login_as
 from edgeproxy.portal.operators import (
     IOperator,

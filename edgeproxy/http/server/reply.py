@@ -7,9 +7,14 @@ import warnings
 from twisted.internet.interfaces import IProducer, IProtocol
 from twisted.web.http import RESPONSES
 
-from edgeproxy.http.compose import CANONICAL, canonical, field_value, response_head
 from edgeproxy.http.head import Fields
-from edgeproxy.http.outgoing import NO_BODY, Outgoing
+from edgeproxy.http.server.compose import (
+    CANONICAL,
+    canonical,
+    field_value,
+    response_head,
+)
+from edgeproxy.http.server.outgoing import NO_BODY, Outgoing
 from edgeproxy.http.writer import LAST_CHUNK
 
 

@@ -8,13 +8,13 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 
+from edgeproxy.http.client.prepared import Prepared
+from edgeproxy.http.client.response import Response
 from edgeproxy.http.head import CHUNKED
-from edgeproxy.http.prepared import Prepared
-from edgeproxy.http.response import Response
 
 if TYPE_CHECKING:
-    from edgeproxy.http.outlet import Outlet
-    from edgeproxy.http.pool import Pool
+    from edgeproxy.http.client.outlet import Outlet
+    from edgeproxy.http.client.pool import Pool
 
 
 class Caller(Protocol):

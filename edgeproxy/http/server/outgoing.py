@@ -10,10 +10,10 @@ from twisted.web import server
 from twisted.web.http import datetimeToString
 from twisted.web.http_headers import Headers
 
-from edgeproxy.http.compose import canonical, field_value, response_head
 from edgeproxy.http.head import Fields, connection_options
-from edgeproxy.http.lazy import lazy
 from edgeproxy.http.requesthead import RequestHead
+from edgeproxy.http.server.compose import canonical, field_value, response_head
+from edgeproxy.http.server.lazy import lazy
 
 # RFC 9112 section 6.3: these end with their head.
 NO_BODY = (204, 304)

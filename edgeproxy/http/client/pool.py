@@ -14,16 +14,16 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 from twisted.web.iweb import IBodyProducer
 
-from edgeproxy.http.connection import Connection
-from edgeproxy.http.exchange import Caller, Exchange, Waiting
-from edgeproxy.http.failures import ConnectionFailed, Overloaded, TimedOut
+from edgeproxy.http.client.connection import Connection
+from edgeproxy.http.client.exchange import Caller, Exchange, Waiting
+from edgeproxy.http.client.failures import ConnectionFailed, Overloaded, TimedOut
+from edgeproxy.http.client.origin import Origin
+from edgeproxy.http.client.prepared import Prepared
+from edgeproxy.http.client.response import Response
+from edgeproxy.http.client.settings import PoolSettings
 from edgeproxy.http.head import Fields
 from edgeproxy.http.limits import Limits
 from edgeproxy.http.memo import HeadMemo
-from edgeproxy.http.origin import Origin
-from edgeproxy.http.poolsettings import PoolSettings
-from edgeproxy.http.prepared import Prepared
-from edgeproxy.http.response import Response
 from edgeproxy.http.responsehead import ResponseHead
 from edgeproxy.http.turn import Turn
 

@@ -14,13 +14,13 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
-from edgeproxy.http.agentresponse import AgentRequest, AgentResponse
+from edgeproxy.http.client.agentresponse import AgentRequest, AgentResponse
+from edgeproxy.http.client.failures import ConnectionFailed
+from edgeproxy.http.client.origin import Origin
+from edgeproxy.http.client.pool import Pool
+from edgeproxy.http.client.response import Response
+from edgeproxy.http.client.settings import PoolSettings
 from edgeproxy.http.errors import ProtocolError
-from edgeproxy.http.failures import ConnectionFailed
-from edgeproxy.http.origin import Origin
-from edgeproxy.http.pool import Pool
-from edgeproxy.http.poolsettings import PoolSettings
-from edgeproxy.http.response import Response
 
 
 @implementer(IAgent)

@@ -11,7 +11,7 @@ from edgeproxy.http.head import Fields
 from edgeproxy.http.responsehead import ResponseHead
 
 if TYPE_CHECKING:
-    from edgeproxy.http.connection import Connection
+    from edgeproxy.http.client.connection import Connection
 
 
 class Response:

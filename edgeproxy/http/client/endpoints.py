@@ -8,7 +8,7 @@ from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.web.iweb import IPolicyForHTTPS
 
-from edgeproxy.http.origin import Origin
+from edgeproxy.http.client.origin import Origin
 
 
 class Endpoints:

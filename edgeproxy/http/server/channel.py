@@ -9,16 +9,16 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides
 
-from edgeproxy.http.compose import refusal
 from edgeproxy.http.errors import ProtocolError
 from edgeproxy.http.reader import RequestReader
 from edgeproxy.http.requesthead import RequestHead
-from edgeproxy.http.upload import Upload
-from edgeproxy.http.wire import BODY, BUSY, HEAD, IDLE, READ_AHEAD, STALLED, Wire
+from edgeproxy.http.server.compose import refusal
+from edgeproxy.http.server.upload import Upload
+from edgeproxy.http.server.wire import BODY, BUSY, HEAD, IDLE, READ_AHEAD, STALLED, Wire
 
 if TYPE_CHECKING:
-    from edgeproxy.http.request import Request
-    from edgeproxy.http.server import Site
+    from edgeproxy.http.server.request import Request
+    from edgeproxy.http.server.site import Site
 
 
 class Channel(Wire):

@@ -14,14 +14,14 @@ from twisted.logger import Logger
 from twisted.web import server
 from twisted.web.resource import IResource, getChildForRequest
 
-from edgeproxy.http.channel import Channel
-from edgeproxy.http.compose import http_date
 from edgeproxy.http.limits import Limits
 from edgeproxy.http.memo import HeadMemo
-from edgeproxy.http.request import Request
 from edgeproxy.http.requesthead import RequestHead
+from edgeproxy.http.server.channel import Channel
+from edgeproxy.http.server.compose import http_date
+from edgeproxy.http.server.request import Request
+from edgeproxy.http.server.wire import BODY, CLOSING, HEAD, IDLE, STALLED
 from edgeproxy.http.turn import Turn
-from edgeproxy.http.wire import BODY, CLOSING, HEAD, IDLE, STALLED
 
 _log = Logger()
 

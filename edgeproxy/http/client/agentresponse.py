@@ -14,8 +14,8 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IClientRequest, IResponse
 from zope.interface import implementer
 
+from edgeproxy.http.client.response import Response
 from edgeproxy.http.head import UNTIL_CLOSE
-from edgeproxy.http.response import Response
 
 
 @implementer(IClientRequest)

@@ -15,13 +15,13 @@ from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
 from edgeproxy.http.immediate import Flush, Write, turned
-from edgeproxy.http.lazy import lazy
-from edgeproxy.http.pull import PullAdapter
+from edgeproxy.http.server.lazy import lazy
+from edgeproxy.http.server.pull import PullAdapter
 
 if TYPE_CHECKING:
-    from edgeproxy.http.server import Site
+    from edgeproxy.http.server.site import Site
 
-# What the connection is doing, which decides its deadline (`server.Deadlines`).
+# What the connection is doing, which decides its deadline (`site.Deadlines`).
 IDLE, HEAD, BODY, BUSY, STALLED, CLOSING = range(6)
 
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
-from edgeproxy.http.exchange import Exchange
-from edgeproxy.http.failures import RequestFailed
+from edgeproxy.http.client.exchange import Exchange
+from edgeproxy.http.client.failures import RequestFailed
+from edgeproxy.http.client.sender import Sender
 from edgeproxy.http.immediate import AT_ONCE, Flush, Write, turned
 from edgeproxy.http.reader import ResponseReader
-from edgeproxy.http.sender import Sender
 
 if TYPE_CHECKING:
-    from edgeproxy.http.pool import Pool
+    from edgeproxy.http.client.pool import Pool
 
 
 class Outlet(Protocol):

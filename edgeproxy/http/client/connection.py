@@ -11,15 +11,15 @@ from twisted.python.failure import Failure
 from zope.interface import directlyProvides
 
 from edgeproxy.http.body import Body
+from edgeproxy.http.client.failures import ConnectionFailed, TimedOut
+from edgeproxy.http.client.outlet import Outlet
+from edgeproxy.http.client.response import Response
 from edgeproxy.http.errors import ProtocolError
-from edgeproxy.http.failures import ConnectionFailed, TimedOut
-from edgeproxy.http.outlet import Outlet
 from edgeproxy.http.reader import END
-from edgeproxy.http.response import Response
 from edgeproxy.http.responsehead import ResponseHead
 
 if TYPE_CHECKING:
-    from edgeproxy.http.pool import Pool
+    from edgeproxy.http.client.pool import Pool
 
 
 class Connection(Outlet):

@@ -12,7 +12,7 @@ from zope.interface import implementer
 from edgeproxy.http.writer import BodyWriter
 
 if TYPE_CHECKING:
-    from edgeproxy.http.outlet import Outlet
+    from edgeproxy.http.client.outlet import Outlet
 
 
 @implementer(IConsumer)

@@ -13,7 +13,7 @@ from edgeproxy.http.reader import END, RequestReader
 from edgeproxy.http.requesthead import RequestHead
 
 if TYPE_CHECKING:
-    from edgeproxy.http.channel import Channel
+    from edgeproxy.http.server.channel import Channel
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 

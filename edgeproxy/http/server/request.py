@@ -19,12 +19,12 @@ from zope.interface import implementer
 
 from edgeproxy.http.body import Body
 from edgeproxy.http.errors import ProtocolError
-from edgeproxy.http.forms import form_fields
-from edgeproxy.http.lazy import lazy
-from edgeproxy.http.reply import Reply
+from edgeproxy.http.server.forms import form_fields
+from edgeproxy.http.server.lazy import lazy
+from edgeproxy.http.server.reply import Reply
 
 if TYPE_CHECKING:
-    from edgeproxy.http.channel import Channel
+    from edgeproxy.http.server.channel import Channel
 
 
 class _Rendered:
