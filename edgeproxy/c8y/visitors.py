@@ -28,12 +28,12 @@ class Visitors:
     def admit(self, request: Any) -> bool:
         """Say whether *request* may go on; one that may not has been answered 403."""
         channel = request.channel
-        if channel.avatar is None:
-            channel.avatar = self._avatar(request.transport)
-        if isinstance(channel.avatar, LocalClient):
+        if channel.known_as is None:
+            channel.known_as = self._avatar(request.transport)
+        if isinstance(channel.known_as, LocalClient):
             return True
         text = (b"Content-Type", b"text/plain; charset=utf-8")
-        request.respond(403, None, [text], channel.avatar)
+        request.respond(403, None, [text], channel.known_as)
         return False
 
     def _avatar(self, transport: Any) -> LocalClient | bytes:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol
+from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from zope.interface import directlyProvides
 
 from edgeproxy.http.body import Body
 from edgeproxy.http.client.failures import ConnectionFailed, TimedOut
@@ -36,26 +35,8 @@ class Connection(Outlet):
         self.counted = False
         self._reading = True
         self._pumping = False
-        self._arrived = b""
-        self._successor: IProtocol | None = None
 
     # From the transport
-
-    def dataReceived(self, data: bytes) -> None:
-        turn = self.pool.turn
-        if turn is None or self._successor is not None:
-            self._received(data)
-        elif self._arrived:
-            self._arrived += data
-        else:
-            self._arrived = data
-            turn.arrived(self)
-
-    def handle(self) -> None:
-        """Handle what has arrived in this turn."""
-        if self._arrived:
-            data, self._arrived = self._arrived, b""
-            self._received(data)
 
     def _received(self, data: bytes) -> None:
         if self._successor is not None:
@@ -269,14 +250,6 @@ class Connection(Outlet):
             raise RuntimeError("the connection has gone on")
         self.pool.gone(self)
         self.exchange = self.response = None
-        self._successor = protocol
-        if IHalfCloseableProtocol.providedBy(protocol):
-            directlyProvides(self, IHalfCloseableProtocol)
-            self.readConnectionLost = protocol.readConnectionLost
-            self.writeConnectionLost = protocol.writeConnectionLost
-        rest = self._reader.rest()
         self._flush()
-        protocol.makeConnection(self.transport)
-        if rest:
-            protocol.dataReceived(rest)
+        self._hand_over(protocol, self._reader.rest())
         self._resume_reading()

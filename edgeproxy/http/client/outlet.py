@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
+from edgeproxy.http.arrival import Arrival
 from edgeproxy.http.client.exchange import Exchange
 from edgeproxy.http.client.failures import RequestFailed
 from edgeproxy.http.client.sender import Sender
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from edgeproxy.http.client.pool import Pool
 
 
-class Outlet(Protocol):
+class Outlet(Arrival):
     """What a `connection.Connection` does to get a request out.
 
     *since* is the pool's time of the last sign of progress, *started* that of the
@@ -29,6 +29,7 @@ class Outlet(Protocol):
     _flush: Flush
 
     def __init__(self, pool: Pool) -> None:
+        super().__init__(pool.turn)
         self.pool: Any = pool
         self.generation = pool.generation
         self.exchange: Exchange | None = None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocol
+from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from zope.interface import directlyProvides
 
 from edgeproxy.http.errors import ProtocolError
 from edgeproxy.http.reader import RequestReader
@@ -36,32 +35,12 @@ class Channel(Wire):
         self._reader = RequestReader(site.limits, site.heads)
         self._request: Request | None = None
         self._serving = False
-        self._arrived = b""
-        # Who a resource has found the peer to be, for as long as it stays connected.
-        self.avatar: Any = None
-        self._successor: IProtocol | None = None
 
     # From the transport
 
     def connectionMade(self) -> None:
         super().connectionMade()
         self.site.opened(self)
-
-    def dataReceived(self, data: bytes) -> None:
-        turn = self.site.turn
-        if turn is None or self._successor is not None:
-            self._received(data)
-        elif self._arrived:
-            self._arrived += data
-        else:
-            self._arrived = data
-            turn.arrived(self)
-
-    def handle(self) -> None:
-        """Handle what has arrived in this turn."""
-        if self._arrived:
-            data, self._arrived = self._arrived, b""
-            self._received(data)
 
     def _received(self, data: bytes) -> None:
         if self._successor is not None:
@@ -263,13 +242,5 @@ class Channel(Wire):
         self.transport.unregisterProducer()
         self._request = self.head = self.upload = None
         self.phase = BUSY
-        self._successor = protocol
-        if IHalfCloseableProtocol.providedBy(protocol):
-            directlyProvides(self, IHalfCloseableProtocol)
-            self.readConnectionLost = protocol.readConnectionLost
-            self.writeConnectionLost = protocol.writeConnectionLost
-        rest = self._reader.rest()
         self._resume_reading()
-        protocol.makeConnection(self.transport)
-        if rest:
-            protocol.dataReceived(rest)
+        self._hand_over(protocol, self._reader.rest())

@@ -11,9 +11,9 @@ from twisted.internet.interfaces import (
     IPushProducer,
     ISSLTransport,
 )
-from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
+from edgeproxy.http.arrival import Arrival
 from edgeproxy.http.immediate import Flush, Write, turned
 from edgeproxy.http.server.lazy import lazy
 from edgeproxy.http.server.pull import PullAdapter
@@ -31,7 +31,7 @@ READ_AHEAD = 16384
 
 
 @implementer(IProtocol, IPushProducer)
-class Wire(Protocol):
+class Wire(Arrival):
     """The transport's side of a `channel.Channel`.
 
     It is the producer that the transport pauses when the peer does not read, and hands
@@ -43,9 +43,10 @@ class Wire(Protocol):
     _flush: Flush
 
     # What resources know the peer of this connection by: theirs to set.
-    known_as: bytes | None = None
+    known_as: Any = None
 
     def __init__(self, site: Site) -> None:
+        super().__init__(site.turn)
         self.site = self.factory = site
         self.phase = IDLE
         self.since = site.now
