@@ -13,6 +13,7 @@ from proton.utils import BlockingConnection, LinkDetached
 
 from edgeproxy.config.load import Loaded
 from edgeproxy.ctl.failure import CommandFailed
+from edgeproxy.ctl.listener import add_login_to, login, url_of
 
 # Seconds between two attempts to reach a device that does not wait.
 RETRY = 0.2
@@ -52,27 +53,16 @@ def add_to(commands: Any) -> None:
         metavar="SECONDS",
         help="for the device, and for its response (default: %(default)s)",
     )
-    send.add_argument(
-        "--username", help="name of a user in hono.messaging.embedded.credentials_path"
-    )
-    send.add_argument(
-        "--password-file", type=argparse.FileType(), help="its password, first line"
-    )
+    add_login_to(send)
     send.set_defaults(run=run)
 
 
 def run(loaded: Loaded, options: argparse.Namespace) -> int:
     """Send the command; return the exit status."""
-    table = loaded.config.hono.messaging.embedded
-    if not table.port:
-        raise CommandFailed("hono.messaging.embedded.port is 0: only TLS is spoken")
-    host = (
-        f"[{table.bind_address}]" if ":" in table.bind_address else table.bind_address
-    )
-    url = f"amqp://{host}:{table.port}"
+    url = url_of(loaded)
     deadline = time.monotonic() + options.wait
     try:
-        connection = BlockingConnection(url, timeout=OUTCOME, **_login(options))
+        connection = BlockingConnection(url, timeout=OUTCOME, **login(loaded, options))
     except proton.ProtonException as error:
         raise CommandFailed(f"{url}: {error}") from None
     try:
@@ -81,17 +71,6 @@ def run(loaded: Loaded, options: argparse.Namespace) -> int:
         raise CommandFailed(str(error)) from None
     finally:
         connection.close()
-
-
-def _login(options: argparse.Namespace) -> dict[str, Any]:
-    if options.username is None:
-        return {}
-    file = options.password_file
-    return {
-        "user": options.username,
-        "password": file.readline().rstrip("\r\n") if file else "",
-        "allow_insecure_mechs": True,  # PLAIN, over loopback
-    }
 
 
 def _converse(

@@ -15,7 +15,7 @@ from proton.reactor import Backoff, Container, Copy
 
 from edgeproxy.config.load import Loaded
 from edgeproxy.ctl.failure import CommandFailed
-from edgeproxy.portal.loginfile import first_login
+from edgeproxy.ctl.listener import add_login_to, login, url_of
 from edgeproxy.registry.demo import TENANT
 
 
@@ -37,45 +37,24 @@ def add_to(commands: Any) -> None:
         action="store_true",
         help="be a consumer: accept the messages, so that nobody else gets them",
     )
-    command.add_argument(
-        "--username",
-        help="name of a user in hono.messaging.embedded.credentials_path; without it "
-        "the first one there",
-    )
-    command.add_argument(
-        "--password-file", type=argparse.FileType(), help="its password, first line"
-    )
+    add_login_to(command)
     command.set_defaults(run=tail)
 
 
 def tail(loaded: Loaded, options: argparse.Namespace) -> int:
     """Print messages until interrupted."""
-    table = loaded.config.hono.messaging.embedded
-    if not table.port:
-        raise CommandFailed("hono.messaging.embedded.port is 0: only TLS is spoken")
-    host = (
-        f"[{table.bind_address}]" if ":" in table.bind_address else table.bind_address
-    )
-    login = _login(options) or first_login(table.credentials_path, "user")
-    tailer = _Tailer(f"amqp://{host}:{table.port}", options, login)
+    tailer = _Tailer(url_of(loaded), options, login(loaded, options))
     Container(tailer).run()
     if tailer.refused is not None:
         raise CommandFailed(tailer.refused)
     return 0
 
 
-def _login(options: argparse.Namespace) -> tuple[str, str] | None:
-    if options.username is None:
-        return None
-    file = options.password_file
-    return options.username, file.readline().rstrip("\r\n") if file else ""
-
-
 class _Tailer(MessagingHandler):  # type: ignore[misc]
     """Receives from one address and prints; proton's own container reconnects."""
 
     def __init__(
-        self, url: str, options: argparse.Namespace, login: tuple[str, str] | None
+        self, url: str, options: argparse.Namespace, login: dict[str, Any]
     ) -> None:
         super().__init__(prefetch=100, auto_accept=options.consume)
         self._url, self._options, self._login = url, options, login
@@ -83,13 +62,8 @@ class _Tailer(MessagingHandler):  # type: ignore[misc]
         self.refused: str | None = None
 
     def on_start(self, event: Any) -> None:
-        login: dict[str, Any] = {}
-        if self._login is not None:
-            user, password = self._login
-            # PLAIN, over loopback
-            login = {"user": user, "password": password, "allow_insecure_mechs": True}
         connection = event.container.connect(
-            self._url, reconnect=Backoff(initial=0.1, max_delay=2.0), **login
+            self._url, reconnect=Backoff(initial=0.1, max_delay=2.0), **self._login
         )
         mode = None if self._options.consume else Copy()
         event.container.create_receiver(connection, self._address, options=mode)
