@@ -4,6 +4,8 @@ PYTHON = /usr/bin/python3
 VENV = .venv
 TRIAL = -m twisted.trial
 TESTS = tests
+# Workers: much of the time is waiting for programs to start, and for time to pass.
+JOBS = -j3
 
 # What the virtual environment is made with: python-qpid-proton has no wheels and is
 # compiled, which takes half a minute.
@@ -57,12 +59,12 @@ run: $(VENV)/.run
 test: $(VENV)/.run
 	@scripts/need $(INTEROP_PACKAGES)
 	@rm -f twisted/plugins/dropin.cache
-	$(VENV)/bin/python $(TRIAL) $(TESTS)
+	$(VENV)/bin/python $(TRIAL) $(JOBS) $(TESTS)
 
 test-debian:
 	@scripts/need $(DEBIAN_PACKAGES) $(INTEROP_PACKAGES)
 	@rm -f twisted/plugins/dropin.cache
-	$(PYTHON) $(TRIAL) $(TESTS)
+	$(PYTHON) $(TRIAL) $(JOBS) $(TESTS)
 
 proved: $(VENV)/.run
 	@scripts/need $(INTEROP_PACKAGES)
