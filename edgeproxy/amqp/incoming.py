@@ -56,7 +56,10 @@ class IncomingLink:
 
     def updated(self, delivery: Any) -> None:
         """Take what has come of *delivery*."""
-        while data := self._receiver.recv(max(delivery.pending, 1)):
+        # To read what was aborted raises.
+        while not delivery.aborted and (
+            data := self._receiver.recv(max(delivery.pending, 1))
+        ):
             self._size += len(data)
             if self._size <= MOST_BYTES:
                 self._chunks.append(bytes(data))

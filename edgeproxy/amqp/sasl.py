@@ -138,7 +138,7 @@ def _described(body: bytes, code: int) -> list[Any]:
         data.rewind()
         data.next()
         found = data.get_object()
-    except (proton.ProtonException, ValueError, UnicodeDecodeError):
+    except (proton.ProtonException, OverflowError, TypeError, ValueError):
         raise SaslError(b"") from None
     if (
         not isinstance(found, proton.Described)

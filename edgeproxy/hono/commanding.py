@@ -63,12 +63,26 @@ class Commander:
             settled(_NOBODY)
             return
         waiter = self.waiters.find(command.tenant_id, command.device_id)
-        if waiter is None:
+        if waiter is None or not self._still_may(waiter):
             waiter = self._gateway_of(assertion.device)
         if waiter is None:
             settled(_NOBODY)
         else:
             self.waiters.give(waiter, command, settled)
+
+    def _still_may(self, waiter: Waiter) -> bool:
+        """Whether the device itself waits, or a gateway that may act for it."""
+        return waiter.gateway_id is None or self._may_act(
+            waiter.gateway_id, waiter.tenant_id, waiter.device_id
+        )
+
+    def _may_act(self, gateway_id: str, tenant_id: str, device_id: str) -> bool:
+        """Whether the gateway may act for the device now, whatever it did before."""
+        try:
+            self._assertion(tenant_id, device_id, gateway_id)
+        except AssertionRefused:
+            return False
+        return True
 
     def _gateway_of(self, device: RegisteredDevice) -> Waiter | None:
         """Return the gateway that waits and may act for *device*: the last known one.
@@ -85,11 +99,8 @@ class Commander:
             # One that a gateway waits for in another device's stead is no gateway.
             if waiter is None or waiter.gateway_id is not None:
                 continue
-            try:
-                self._assertion(tenant_id, device.device_id, gateway_id)
-            except AssertionRefused:
-                continue  # disabled while it waits
-            waiting[gateway_id] = waiter
+            if self._may_act(gateway_id, tenant_id, device.device_id):
+                waiting[gateway_id] = waiter
         if not waiting:
             return None
         last = self._gateways.get((tenant_id, device.device_id))

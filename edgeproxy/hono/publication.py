@@ -14,7 +14,6 @@ from edgeproxy.hono.waiters import Settle, Waiter, seconds_to_wait
 from edgeproxy.http.head import Fields
 from edgeproxy.messaging.commands import Command
 from edgeproxy.messaging.message import Message
-from edgeproxy.messaging.network import Rejected
 from edgeproxy.registry.assertion import Assertion
 
 _TOO_MUCH = Outcome(
@@ -47,17 +46,8 @@ def publish(talk: Conversation, payload: bytes) -> None:
     if not sent.called:
         talk.watch_client()
     if limited:
-        sent.addErrback(_not_taken, talk, assertion, len(payload))
+        sent.addErrback(door.volumes.not_taken, assertion.tenant, len(payload))
     sent.addCallbacks(talk.accept, talk.fail)
-
-
-def _not_taken(
-    failure: Failure, talk: Conversation, assertion: Assertion, size: int
-) -> Failure:
-    """Give back what was counted, but not to who sent what cannot be processed."""
-    if not failure.check(Rejected):
-        talk.door.volumes.give_back(assertion.tenant, size)
-    return failure
 
 
 class _Wait:
@@ -102,7 +92,7 @@ class _Wait:
         door.commander.waiters.join(self._waiter, seconds)
         sent = door.network.send(message)
         size = len(message.payload)
-        sent.addErrback(_not_taken, self._talk, self._assertion, size)
+        sent.addErrback(door.volumes.not_taken, self._assertion.tenant, size)
         sent.addCallbacks(self._on_sent, self._on_failure)
         sent.addErrback(self._talk.fail)
 

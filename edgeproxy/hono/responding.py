@@ -47,4 +47,5 @@ def respond(talk: Conversation, payload: bytes) -> None:
     )
     if not sent.called:
         talk.watch_client()
+    sent.addErrback(door.volumes.not_taken, assertion.tenant, len(payload))
     sent.addCallbacks(talk.accept, talk.fail)

@@ -12,7 +12,9 @@ import attrs
 from twisted.application.service import Service
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
+from edgeproxy.messaging.network import Rejected
 from edgeproxy.registry.model import Tenant
 
 # Seconds between two times that the counts are put to disk. A service that is killed
@@ -39,7 +41,7 @@ def allowance_of(limit: Any, now: datetime) -> Allowance | None:
         since = datetime.fromisoformat(limit["effective-since"])
         period = limit.get("period") or {}
         days = int(period.get("no-of-days", 0))
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         return None
     if since.tzinfo is None:
         since = since.replace(tzinfo=UTC)
@@ -48,7 +50,7 @@ def allowance_of(limit: Any, now: datetime) -> Allowance | None:
     if period.get("mode") == "days":
         if days < 1:
             return None
-        length = timedelta(days=days)
+        length = timedelta(days=min(days, timedelta.max.days))
         return Allowance(since + (now - since) // length * length, most)
     start = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     if since <= start:
@@ -117,6 +119,12 @@ class Volumes(Service):
         if self._call is None:
             self._call = self._clock.callLater(SAVE, self._save)
         return True
+
+    def not_taken(self, failure: Failure, tenant: Tenant, size: int) -> Failure:
+        """Give back what was counted, but not to who sent what cannot be processed."""
+        if not failure.check(Rejected):
+            self.give_back(tenant, size)
+        return failure
 
     def give_back(self, tenant: Tenant, size: int) -> None:
         """Count *size* bytes no more: nobody has taken them."""

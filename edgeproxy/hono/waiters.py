@@ -136,7 +136,8 @@ class Waiters:
         if self._by_device.get(key) is not waiter:
             return
         del self._by_device[key]
-        for group in waiter.groups:
+        # A registration may name a group twice.
+        for group in dict.fromkeys(waiter.groups):
             members = self._by_group[waiter.tenant_id, group]
             members.pop(waiter.device_id, None)
             if not members:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -29,10 +30,11 @@ X509_CERT = "x509-cert"  # Hono's name of this type of credentials
 
 _OID = x509.NameOID
 _PARTS = {
-    "{{subject-cn}}": _OID.COMMON_NAME,
-    "{{subject-ou}}": _OID.ORGANIZATIONAL_UNIT_NAME,
-    "{{subject-o}}": _OID.ORGANIZATION_NAME,
+    "cn": _OID.COMMON_NAME,
+    "ou": _OID.ORGANIZATIONAL_UNIT_NAME,
+    "o": _OID.ORGANIZATION_NAME,
 }
+_PLACEHOLDER = re.compile(r"\{\{subject-(dn|cn|ou|o)\}\}")
 
 
 class ICertificateChain(ICredentials):
@@ -163,14 +165,23 @@ def _validated(
 
 
 def _auth_id(subject: x509.Name, template: str | None) -> str:
-    """Return the auth-id of a certificate, as credentials are looked up by it."""
+    """Return the auth-id of a certificate, as credentials are looked up by it.
+
+    Raises `ValueError` when the subject has not all of what *template* wants.
+    """
     whole = canonical_of(subject)
     if template is None:
         return whole
-    text = template.replace("{{subject-dn}}", whole)
-    for placeholder, oid in _PARTS.items():
-        if placeholder in text:
-            values = subject.get_attributes_for_oid(oid)
-            # The most specific, which comes last; without one nobody is meant.
-            text = text.replace(placeholder, str(values[-1].value) if values else "")
-    return lookup_form(text)
+
+    def part(found: re.Match[str]) -> str:
+        name = found[1]
+        if name == "dn":
+            return whole
+        values = subject.get_attributes_for_oid(_PARTS[name])
+        if not values:
+            raise ValueError(f"the subject has no {name}")
+        # The most specific comes last.
+        return str(values[-1].value)
+
+    # In one go: what a subject says is no template.
+    return lookup_form(_PLACEHOLDER.sub(part, template))

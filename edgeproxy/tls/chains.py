@@ -38,6 +38,15 @@ _CLIENT = (
 )
 
 
+# What cryptography says of certificates that are none; not all of it is a ValueError.
+_UNREADABLE = (
+    ValueError,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+
+
 class ChainRefused(Exception):
     """The chain does not lead to the key, or may not be used; says why."""
 
@@ -57,7 +66,7 @@ def read_chain(chain: Sequence[bytes]) -> list[x509.Certificate]:
         raise ChainRefused("too many certificates")
     try:
         return [x509.load_der_x509_certificate(der) for der in chain]
-    except ValueError:
+    except _UNREADABLE:
         raise ChainRefused("a certificate that cannot be read") from None
 
 
@@ -84,7 +93,7 @@ def validate(
         path = crypto.X509StoreContext(store, first, others).get_verified_chain()
     except crypto.X509StoreContextError as error:
         raise ChainRefused(str(error)) from None
-    except (crypto.Error, ValueError) as error:
+    except (crypto.Error, *_UNREADABLE) as error:
         raise ChainRefused(f"cannot be verified: {error}") from None
     finally:
         # Or the next read of any connection would find them and fail.

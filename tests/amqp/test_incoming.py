@@ -70,6 +70,18 @@ class IncomingTests(SynchronousTestCase):
         self.assertEqual(delivery.remote_state, proton.Delivery.ACCEPTED)
         self.assertEqual(link.credit, CREDIT)
 
+    def test_a_message_that_is_aborted_is_none(self) -> None:
+        link = self.sender()
+        delivery = link.delivery("1")
+        link.stream(b"half of")
+        self.pump()
+        delivery.abort()
+        self.pump()
+        self.assertEqual(self.space.received, [])
+        self.assertEqual(link.credit, CREDIT)
+        self.send(link, b"whole", "2")
+        self.assertEqual(self.space.received[0][0], b"whole")
+
     def test_each_outcome_arrives(self) -> None:
         link = self.sender()
         for number, outcome in enumerate(

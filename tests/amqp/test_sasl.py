@@ -39,6 +39,7 @@ BAD = [
     (b"\x00\x00\x00\x0c\x02\x01\x00\x00\x00SA\x00", b""),  # no list
     (b"\x00\x00\x00\x0c\x02\x01\x00\x00\x00SA\x45", b""),  # an empty list
     (_frame(0x44, [proton.ubyte(0)]), b""),  # an outcome
+    (b"\x00\x00\x00\x0d\x02\x01\x00\x00\x73\xd0\x00\x00\x00", b""),  # no character
     (init("PLAIN", None), SaslServer([]).outcome(AUTH_FAILED)),
     (init("PLAIN", b"user\0pass"), SaslServer([]).outcome(AUTH_FAILED)),
     (init("EXTERNAL", b""), SaslServer([]).outcome(AUTH_FAILED)),

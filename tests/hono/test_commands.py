@@ -228,6 +228,20 @@ class VolumeTests(CommandTestCase):
                 )
                 self.assertEqual(answer.status, 503)
 
+    def test_nor_does_a_response_that_nobody_takes(self) -> None:
+        login = basic("sensor@SPENT")
+        self.wait(login | WAITS, body=b"x")
+        self.command(tenant_id="SPENT", reply_id="r", correlation_id="c", payload=b"")
+        request_id = self.answered()["hono-cmd-req-id"]
+        self.network.answer = NoConsumer("no consumer available")
+        for _ in range(3):
+            answer = self.ask(
+                headers=login | JSON | {"hono-cmd-status": "200"},
+                target=f"/command/res/{request_id}",
+                body=b"x" * 12,
+            )
+            self.assertEqual(answer.status, 503)
+
 
 class RefusedTests(CommandTestCase):
     def test_devices_that_may_not(self) -> None:
@@ -314,6 +328,17 @@ class GatewayTests(CommandTestCase):
         self.door.registry.put_device("T", "gw", {"enabled": False})
         self.command(device_id="d")
         self.assertEqual(self.outcome(), State.RELEASED)
+
+    def test_one_that_may_no_longer_act_for_the_device(self) -> None:
+        self.wait(GATEWAY | WAITS, method="PUT", target="/event/T/d")
+        self.door.registry.put_device("T", "d", {"via": ["other"]})
+        self.command(device_id="d")
+        self.assertEqual(self.outcome(), State.RELEASED)
+        # Nor does it stand in the way of one that may.
+        other = self.another()
+        other.ask("POST", "/telemetry", b"x", basic("other@T") | WAITS)
+        self.command(device_id="d")
+        self.assertEqual(self.answered(other.answer())["hono-cmd-target-device"], "d")
 
 
 class ResponseTests(CommandTestCase):

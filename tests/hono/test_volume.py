@@ -44,6 +44,12 @@ class AllowanceTests(SynchronousTestCase):
             found = allowance_of(limit(since="2026-01-01T00:00:00Z", **days), day(now))
             self.assertEqual(found, Allowance(day(start), 100))
 
+    def test_a_period_longer_than_time(self) -> None:
+        days = {"mode": "days", "no-of-days": 2**31 - 1}
+        since = "2026-01-01T00:00:00Z"
+        found = allowance_of(limit(since=since, **days), day("2026-11-26"))
+        self.assertEqual(found, Allowance(day("2026-01-01"), 100))
+
     def test_no_bound(self) -> None:
         now = day("2026-11-26")
         for given in [

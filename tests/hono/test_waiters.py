@@ -48,6 +48,15 @@ class WaitersTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertEqual(len(self.waiters), 0)
 
+    def test_a_group_named_twice_is_one(self) -> None:
+        self.join("gw", 1, ("g", "g"))
+        self.join("d", 2)
+        self.assertEqual(self.waiters.members_of("T", "g"), ["gw"])
+        self.clock.advance(1)
+        self.assertEqual(self.waiters.members_of("T", "g"), [])
+        self.clock.advance(1)
+        self.assertEqual(self.events, ["gw", "d"])
+
     def test_each_in_its_time(self) -> None:
         for device, seconds in (("c", 3), ("a", 1), ("b", 2)):
             self.join(device, seconds)

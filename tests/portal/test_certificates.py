@@ -149,9 +149,16 @@ class GoodTests(CertificateTestCase):
             self.tenant("T", root.as_anchor(**{"auth-id-template": template}))
             self.device("T", template, auth_id)
             self.gets_in(root.issue(name("d", unit)), "T", template)
-        # What the subject lacks is nobody.
-        self.tenant("T", root.as_anchor(**{"auth-id-template": "{{subject-ou}}"}))
-        self.is_refused(root.issue("d"))
+        # What the subject lacks is nobody, and what it says is no template.
+        self.device("T", "half", "d-")
+        self.device("T", "victim", "lab")
+        for template, subject in [
+            ("{{subject-ou}}", "d"),
+            ("{{subject-cn}}-{{subject-ou}}", "d"),
+            ("{{subject-cn}}", name("{{subject-ou}}", unit)),
+        ]:
+            self.tenant("T", root.as_anchor(**{"auth-id-template": template}))
+            self.is_refused(root.issue(subject))
 
     def test_the_login_is_valid_as_long_as_all_that_it_rests_on(self) -> None:
         root = Authority()

@@ -153,6 +153,19 @@ class BadTests(ChainTestCase):
                 read_chain(chain)
         self.assertEqual(len(read_chain([der] * MOST_CERTIFICATES)), MOST_CERTIFICATES)
 
+    def test_certificates_that_cryptography_will_not_read(self) -> None:
+        root = Authority()
+        key = TrustedKey(root.public_key, *FOR_EVER)
+        der = root.issue("d", usage=[CLIENT]).ders[0]
+        for old, new in (
+            (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x01"),  # version 2
+            (b"\x55\x1d\x25", b"\x55\x1d\x0f"),  # keyUsage, twice
+        ):
+            self.assertEqual(der.count(old), 1)
+            with self.assertRaises(ChainRefused):
+                chain = read_chain([der.replace(old, new)])
+                validate(chain, root.name, key, time.time())
+
 
 class QueueTests(ChainTestCase):
     """A refusal must not be heard by connections that have nothing to do with it."""

@@ -89,6 +89,7 @@ def _object(name: str, text: str, *members: str) -> dict[str, Any]:
         or set(found) - {"field", *members}
         or not isinstance(found.get("field"), str)
         or not found["field"].startswith("/")
+        or "\0" in found["field"]  # SQLite would take it for the end
     ):
         raise failed_validation(name, text[:200])
     return found

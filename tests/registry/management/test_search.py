@@ -172,6 +172,8 @@ class SearchTests(ApiTestCase):
             ("filterJson", "{"),
             ("filterJson", "[]"),
             ("filterJson", clause("/a")),
+            ("filterJson", clause("/a\0b", value="x")),
+            ("sortJson", clause("/a\0b")),
             ("filterJson", clause("a", value=1)),
             ("filterJson", clause("/a", value=None)),
             ("filterJson", clause("/a", value=[1])),
