@@ -150,6 +150,13 @@ class Forward:
 
     def responded(self, response: Response) -> None:
         """Take Cumulocity's *response*; the pool calls this, or `failed`."""
+        try:
+            self._responded(response)
+        except Exception:
+            response.abort()
+            self.failed(Failure())
+
+    def _responded(self, response: Response) -> None:
         self._cancel = None
         if response.status == 401 and self._credential is not None:
             credential, self._credential = self._credential, None
@@ -210,6 +217,9 @@ class Forward:
             )
         else:
             self._log.failure("a request was not forwarded", failure)
+        if request.startedWriting:
+            request.channel.abort()  # half a response is none
+            return
         content_type = (b"Content-Type", b"text/plain; charset=utf-8")
         number = (b"X-Request-ID", request.number.encode())
         request.respond(502, None, [content_type, number], BAD_GATEWAY)

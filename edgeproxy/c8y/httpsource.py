@@ -6,6 +6,7 @@ section 1.7).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import Service
@@ -15,6 +16,7 @@ from twisted.web.iweb import IAgent
 
 from edgeproxy.c8y.bearer import MAX_ANSWER, NotAToken
 from edgeproxy.c8y.tokensource import Asker
+from edgeproxy.tls.errors import TLSFileError
 
 # Seconds; less than a request waits for its token.
 PATIENCE = 4.0
@@ -23,16 +25,15 @@ PATIENCE = 4.0
 class HTTPSource(Service):
     """Asks *url* by *agent*, which presents the device's certificate.
 
-    *chain* are the PEM certificates between the device's and the one that the tenant
-    trusts, if there are any: Cumulocity wants them in a header.
+    *chain* returns the PEM certificates from the device's to the one below that which
+    the tenant trusts, as they are now: Cumulocity wants them in a header if there are
+    several. Where it raises `TLSFileError`, those of before are sent, as *agent*'s
+    handshake shows those of before too.
     """
 
-    def __init__(self, agent: IAgent, url: str, chain: list[str]) -> None:
+    def __init__(self, agent: IAgent, url: str, chain: Callable[[], list[str]]) -> None:
         self._agent, self._url = agent, url
-        self._headers = {"Accept": "application/json"}
-        if len(chain) > 1:
-            blocks = [" ".join(block.split("\n")).strip() for block in chain]
-            self._headers["X-Ssl-Cert-Chain"] = " ".join(blocks)
+        self._chain, self._shown = chain, chain()
         self._asking: Deferred[Any] | None = None
         self._trouble = "was not asked yet"
 
@@ -68,12 +69,24 @@ class HTTPSource(Service):
 
         if self._asking is None:
             self._trouble = "does not answer"
+            headers = self._headers()
             self._asking = treq.post(
-                self._url, headers=self._headers, agent=self._agent, timeout=PATIENCE
+                self._url, headers=headers, agent=self._agent, timeout=PATIENCE
             )
             self._asking.addCallback(self._responded)
             self._asking.addBoth(self._finished)
         return True
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Accept": "application/json"}
+        try:
+            self._shown = self._chain()
+        except TLSFileError:
+            pass  # halfway through a renewal
+        if len(self._shown) > 1:
+            blocks = [" ".join(block.split("\n")).strip() for block in self._shown]
+            headers["X-Ssl-Cert-Chain"] = " ".join(blocks)
+        return headers
 
     def _responded(self, response: Any) -> Any:
         import treq

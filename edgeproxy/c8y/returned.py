@@ -53,7 +53,9 @@ class Returned:
         if b"location" in head.index or b"set-cookie" in head.index:
             return None, [self._adapted(field, host) for field in fields]
         start = None
-        if b"date" in head.index and head.status >= 200:
+        # Not any Date of the head: Connection may name it.
+        dated = any(name.lower() == b"date" for name, _ in fields)
+        if dated and head.status >= 200:
             start = response_start(head.status, head.reason, fields)
         head.follows = self, (start, fields)
         return start, fields

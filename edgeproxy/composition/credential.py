@@ -75,10 +75,13 @@ def _cumulocity_http(assembly: Assembly) -> HTTPSource:
     agent = Agent(assembly.reactor, lambda origin: endpoint)
     assembly.closing.append(agent.close)
     host = f"[{where.host}]" if ":" in where.host else where.host
-    chain = [
-        crypto.dump_certificate(crypto.FILETYPE_PEM, certificate).decode()
-        for certificate in load_key_material(*identity).chain
-    ]
+
+    def chain() -> list[str]:
+        return [
+            crypto.dump_certificate(crypto.FILETYPE_PEM, certificate).decode()
+            for certificate in load_key_material(*identity).chain
+        ]
+
     url = f"https://{host}:{port}/devicecontrol/deviceAccessToken"
     return HTTPSource(agent, url, chain)
 

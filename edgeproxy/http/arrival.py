@@ -34,6 +34,11 @@ class Arrival(Protocol):
             self._arrived = data
             self._turn.arrived(self)
 
+    @property
+    def has_news(self) -> bool:
+        """Whether something has arrived that is not handled yet."""
+        return bool(self._arrived)
+
     def handle(self) -> None:
         """Handle what has arrived in this turn."""
         if self._arrived:

@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.interfaces import (
     IDelayedCall,
     IHalfCloseableProtocol,
+    IPushProducer,
     IReactorTime,
     ISSLTransport,
 )
@@ -19,6 +20,9 @@ from edgeproxy.http.head import Fields
 
 # Seconds of silence after which one that has half closed hears no more.
 LINGER = 30.0
+
+# Seconds for a peer to take some of what is held for it (as `site.Deadlines`).
+STALLED = 300.0
 
 
 def join(request: Any, response: Response, fields: Fields) -> None:
@@ -41,12 +45,13 @@ def join(request: Any, response: Response, fields: Fields) -> None:
     response.detach(upstream)
 
 
-@implementer(IHalfCloseableProtocol)
+@implementer(IHalfCloseableProtocol, IPushProducer)
 class TunnelEnd(Protocol):
     """One end; what it receives leaves by the *other*.
 
-    Each end's transport is the producer of the other's, so that neither is read faster
-    than the other takes it.
+    Each end is the producer of the other's transport, so that neither is read faster
+    than the other takes it. A peer that takes nothing for `STALLED` is given up: the
+    sockets of who is paused tell nothing, not even that the peer is gone.
     """
 
     transport: Any = None
@@ -56,6 +61,8 @@ class TunnelEnd(Protocol):
         self._clock = clock
         self._early: list[bytes] = []
         self._linger: IDelayedCall | None = None
+        self._stalled: IDelayedCall | None = None
+        self._closing = False
 
     def connectionMade(self) -> None:
         try:
@@ -64,19 +71,47 @@ class TunnelEnd(Protocol):
         except AttributeError:
             pass  # not TCP: a test's
         if self.other.transport is not None:
-            self.transport.registerProducer(self.other.transport, True)
-            self.other.transport.registerProducer(self.transport, True)
+            self.transport.registerProducer(self.other, True)
+            self.other.transport.registerProducer(self, True)
             early, self.other._early = self.other._early, []
             for data in early:
                 self.transport.write(data)
 
     def dataReceived(self, data: bytes) -> None:
+        if self._closing:
+            return  # there is nobody to hear it
         if self.other.transport is None:
             self._early.append(data)  # the other end is being handed over
             return
         self.other.transport.write(data)
         if self._linger is not None and self._linger.active():
             self._linger.reset(LINGER)
+
+    def pauseProducing(self) -> None:
+        """Read no further: the other's peer does not keep up."""
+        if self.transport is not None and not self._closing:
+            self.transport.pauseProducing()
+            self.other._has_to_read()
+
+    def resumeProducing(self) -> None:
+        """Read on."""
+        self.other._has_read()
+        if self.transport is not None:
+            self.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """Close: the other's connection is lost."""
+        self.close()
+
+    def _has_to_read(self) -> None:
+        if self._stalled is None and self.transport is not None:
+            transport = self.transport
+            self._stalled = self._clock.callLater(STALLED, transport.abortConnection)
+
+    def _has_read(self) -> None:
+        stalled, self._stalled = self._stalled, None
+        if stalled is not None and stalled.active():
+            stalled.cancel()
 
     def readConnectionLost(self) -> None:
         """Pass on that this peer will say no more; the other may go on."""
@@ -95,11 +130,17 @@ class TunnelEnd(Protocol):
 
     def close(self) -> None:
         """Close this end once everything written has been sent."""
-        if self.transport is not None:
-            self.transport.unregisterProducer()
-            self.transport.loseConnection()
+        if self.transport is None or self._closing:
+            return
+        self._closing = True
+        self.transport.unregisterProducer()
+        # Over TLS the peer's closing is waited for, and has to be read.
+        self.transport.resumeProducing()
+        self.transport.loseConnection()
+        self._has_to_read()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._has_read()
         for end in (self, self.other):
             if end._linger is not None and end._linger.active():
                 end._linger.cancel()

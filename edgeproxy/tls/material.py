@@ -72,7 +72,12 @@ def load_key_material(cert_path: str, key_path: str) -> KeyMaterial:
     except (crypto.Error, ValueError, TypeError):
         raise TLSFileError(key_path, "holds no PEM private key") from None
     context = SSL.Context(SSL.TLS_METHOD)
-    context.use_certificate(chain[0])
+    try:
+        context.use_certificate(chain[0])
+    except SSL.Error as error:
+        # Too short a key, say.
+        why = error.args[0][0][-1] if error.args and error.args[0] else "refused"
+        raise TLSFileError(cert_path, f"cannot be used: {why}") from None
     try:
         context.use_privatekey(key)
         context.check_privatekey()

@@ -28,9 +28,16 @@ class Renewal:
         return [
             (str(file), found.st_mtime_ns, found.st_size, found.st_ino)
             for path in self._paths
-            for file in [path, *(sorted(path.iterdir()) if path.is_dir() else ())]
+            for file in [path, *_files(path)]
             if (found := _stat(file)) is not None
         ]
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []  # a file, or a folder that cannot be read
 
 
 def _stat(path: Path) -> os.stat_result | None:

@@ -22,8 +22,12 @@ def load_trust(path: str | None) -> Any:
         return platformTrust()
     if not Path(path).is_dir():
         return _root(read_certificates(path))
+    try:
+        files = sorted(Path(path).iterdir())
+    except OSError as error:
+        raise TLSFileError(path, error.strerror or str(error)) from None
     found = []
-    for file in sorted(Path(path).iterdir()):
+    for file in files:
         if file.is_file():
             try:
                 found += read_certificates(str(file))

@@ -19,6 +19,7 @@ from edgeproxy.http.server.site import Site
 from edgeproxy.sandbox.certificates import Certificates
 from edgeproxy.tls.client import ClientTLS
 from edgeproxy.tls.endpoint import client_endpoint
+from edgeproxy.tls.errors import TLSFileError
 from edgeproxy.tls.peer import common_name_of
 from edgeproxy.tls.server import ServerTLS
 
@@ -74,13 +75,18 @@ class HTTPSourceTests(TestCase):
             raise NotAToken("not a JWT")
         self.tokens.append(token)
 
+    def show(self, chain: list[str]) -> list[str]:
+        if not chain:
+            raise TLSFileError("device.pem", "is halfway through a renewal")
+        return list(chain)
+
     def source(self, chain: list[str]) -> HTTPSource:
         identity = (str(self.files.device_cert), str(self.files.device_key))
         tls = ClientTLS("localhost", str(self.files.ca), identity)
         endpoint = client_endpoint(reactor, "127.0.0.1", self.number, tls)
         self.agent = Agent(reactor, lambda origin: endpoint)  # type: ignore[arg-type]
         url = f"https://localhost:{self.number}/devicecontrol/deviceAccessToken"
-        source = HTTPSource(self.agent, url, chain)
+        source = HTTPSource(self.agent, url, lambda: self.show(chain))
         source.begin(self)
         source.startService()
         return source
@@ -122,6 +128,20 @@ class HTTPSourceTests(TestCase):
         yield self.ask(self.source(["-B-\nleaf\n-E-\n", "-B-\nissuer\n-E-\n"]))
         chain = self.cloud.headers.getRawHeaders("x-ssl-cert-chain")
         self.assertEqual(chain, ["-B- leaf -E- -B- issuer -E-"])
+
+    @inlineCallbacks
+    def test_they_follow_a_renewal(self) -> Any:
+        files = ["leaf", "issuer"]
+        source = self.source(files)
+        for now, expected in (
+            (["leaf 2", "issuer 2"], ["leaf 2 issuer 2"]),
+            ([], ["leaf 2 issuer 2"]),  # cannot be read
+            (["leaf 3"], None),
+        ):
+            files[:] = now
+            yield self.ask(source)
+            chain = self.cloud.headers.getRawHeaders("x-ssl-cert-chain")
+            self.assertEqual(chain, expected)
 
     @inlineCallbacks
     def test_what_goes_wrong_is_said(self) -> Any:

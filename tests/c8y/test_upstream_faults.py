@@ -35,8 +35,9 @@ class FaultTests(SynchronousTestCase):
             self.upstream,  # type: ignore[arg-type]
             self.clock,
         )
-        door = ProxyResource(self.pool, Credential(), {"t"}, OwnNames(["127.0.0.1"]))
-        self.client = Exchange(door)
+        names = OwnNames(["127.0.0.1"])
+        self.door = ProxyResource(self.pool, Credential(), {"t"}, names)
+        self.client = Exchange(self.door)
 
     def tearDown(self) -> None:
         self.pool.close()
@@ -104,6 +105,38 @@ class FaultTests(SynchronousTestCase):
             self.upstream.lose(reason=ConnectionLost())
             self.assertTrue(self.client.transport.aborted)
             self.assertNotIn(b"\r\n0\r\n\r\n", self.client.transport.value())
+
+    def test_a_date_between_us_and_the_server(self) -> None:
+        self.send()
+        self.upstream.say(
+            b"HTTP/1.1 200 OK\r\nDate: x\r\nConnection: date\r\n"
+            b"Content-Length: 0\r\n\r\n"
+        )
+        answer = self.client.answer()
+        self.assertEqual(answer.line, "200 OK")
+        self.assertNotEqual(answer["date"], "x")
+
+    def test_a_fault_of_ours_leaves_no_client_waiting(self) -> None:
+        def broken(*_: Any) -> Any:
+            raise LookupError("ours")
+
+        self.patch(self.door.returned, "head", broken)
+        self.send()
+        self.upstream.say(OK)
+        self.is_bad_gateway(self.client.answer())
+        self.assertEqual(len(self.flushLoggedErrors(LookupError)), 1)
+
+    def test_a_client_that_does_not_read_an_early_answer(self) -> None:
+        self.send(
+            b"POST /c8y/x HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic eDp5\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+        )
+        self.upstream.say(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nzzz")
+        self.client.channel.pauseProducing()
+        self.client.clock.pump([1.0] * 290)
+        self.assertFalse(self.client.transport.aborted)
+        self.client.clock.pump([1.0] * 20)
+        self.assertTrue(self.client.transport.aborted)
 
     def test_an_oversized_head(self) -> None:
         self.send()

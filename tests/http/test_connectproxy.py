@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectionDone, TimeoutError
+from twisted.internet.error import (
+    ConnectionDone,
+    ConnectionRefusedError,
+    TimeoutError,
+)
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
@@ -19,7 +23,7 @@ from edgeproxy.http.client.connectproxy import (
     ProxyRefused,
     goes_direct,
 )
-from tests.http.wires import Wire
+from tests.http.wires import Upstream, Wire
 
 
 class Proxy:
@@ -112,6 +116,14 @@ class ConnectTests(SynchronousTestCase):
         done = self.connect()
         self.clock.advance(PATIENCE)
         self.failureResultOf(done, TimeoutError)
+
+    def test_a_proxy_that_is_down(self) -> None:
+        clock, down = Clock(), Upstream()
+        down.refuse = ConnectionRefusedError()
+        endpoint = ConnectProxyEndpoint(down, "t.example.com", 443, None, clock)  # type: ignore[arg-type]
+        done = endpoint.connect(Factory.forProtocol(Inner))  # type: ignore[arg-type]
+        self.failureResultOf(done, ConnectionRefusedError)
+        self.assertEqual(clock.getDelayedCalls(), [])
 
     def test_cancelling_gives_up(self) -> None:
         done = self.connect()

@@ -319,6 +319,22 @@ class ResponseTests(PoolCase):
         self.upstream.say(b"ef")
         self.assertEqual((receiver.data, receiver.over), (b"abcdef", "ended"))
 
+    def test_the_end_of_the_last_response_is_waited_for(self) -> None:
+        # Over TLS the server's close_notify has to be read, or nothing ever ends.
+        done = self.get()
+        self.upstream.say(
+            b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nab"
+        )
+        response = self.successResultOf(done)
+        response.deliver(Receiver())
+        response.body.pauseProducing()
+        self.upstream.say(b"cd")
+        wire = self.upstream.wires[0]
+        self.assertTrue(wire.paused)
+        response.body.resumeProducing()
+        self.assertTrue(wire.closing)
+        self.assertFalse(wire.paused)
+
     def test_a_response_nobody_reads_is_aborted(self) -> None:
         done = self.get()
         self.upstream.say(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nab")

@@ -11,10 +11,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
+from edgeproxy.http.client.connection import Connection
+from edgeproxy.http.client.origin import Origin
+from edgeproxy.http.client.pool import Pool
 from edgeproxy.http.immediate import turned
 from edgeproxy.http.server.site import Site
 from edgeproxy.http.turn import Turn
-from tests.http.wires import Wire
+from tests.http.wires import Upstream, Wire
 
 GET = b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n"
 
@@ -43,6 +46,41 @@ class LoggedWire(Wire):
     def loseConnection(self) -> None:
         self.log.append("closed")
         super().loseConnection()
+
+
+class PoolTests(SynchronousTestCase):
+    def test_what_arrives_unasked_answers_no_request(self) -> None:
+        def ok(body: bytes) -> bytes:
+            return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (
+                len(body),
+                body,
+            )
+
+        def arrives(number: int, data: bytes) -> None:
+            """Let *data* arrive, and the turn go on."""
+            Connection.dataReceived(upstream.protocols[number], data)
+
+        clock, upstream = Clock(), Upstream()
+        pool = Pool(Origin("http", "h", 80), upstream, clock, turn=Turn(clock))
+        answers: list[Any] = []
+        first = pool.request(b"GET", b"/1", [])
+        pool.request(b"GET", b"/2", []).addCallback(lambda _: None)
+        arrives(1, ok(b"2"))
+        clock.advance(0)
+        # In one turn: the first is answered, which asks for more, and the other
+        # connection, idle now, says something of its own.
+        first.addCallback(lambda _: pool.request(b"POST", b"/3", [], b"x"))
+        first.addCallback(lambda response: answers.append(response.take()))
+        last = ok(b"1").replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+        arrives(0, last)
+        arrives(1, ok(b"unasked"))
+        clock.advance(0)
+        self.assertEqual(answers, [])
+        self.assertTrue(upstream.wires[1].closing)
+        arrives(2, ok(b"3"))
+        clock.advance(0)
+        self.assertEqual(answers, [b"3"])
+        pool.close()
 
 
 class TurnTests(SynchronousTestCase):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from OpenSSL import crypto
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.trial.unittest import SynchronousTestCase
@@ -18,6 +23,7 @@ from edgeproxy.sandbox.certificates import Certificates
 from edgeproxy.tls.client import ClientTLS
 from edgeproxy.tls.errors import TLSFileError
 from edgeproxy.tls.material import load_key_material, read_certificates
+from edgeproxy.tls.renewal import Renewal
 from edgeproxy.tls.trust import load_trust
 
 
@@ -102,6 +108,33 @@ class FilesTests(SynchronousTestCase):
             self.files.device_cert,
             self.files.server_key,
         )
+
+    def test_a_key_that_is_too_short(self) -> None:
+        key = rsa.generate_private_key(65537, 1024)
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "short")])
+        now = datetime.now(UTC)
+        certificate = (
+            x509.CertificateBuilder(name, name, key.public_key(), 1)
+            .not_valid_before(now)
+            .not_valid_after(now + timedelta(days=1))
+            .sign(key, hashes.SHA256())
+        )
+        cert, private = self.folder / "short.pem", self.folder / "short.key"
+        cert.write_bytes(certificate.public_bytes(Encoding.PEM))
+        private.write_bytes(
+            key.private_bytes(
+                Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
+            )
+        )
+        self.refused("key too small", load_key_material, cert, private)
+
+    def test_a_folder_that_cannot_be_read(self) -> None:
+        def denied(_: Path) -> Any:
+            raise PermissionError(13, "Permission denied")
+
+        self.patch(Path, "iterdir", denied)
+        self.assertFalse(Renewal(str(self.folder)).happened())
+        self.refused("Permission denied", load_trust, self.folder)
 
     def test_an_encrypted_key(self) -> None:
         key = crypto.load_privatekey(

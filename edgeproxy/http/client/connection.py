@@ -201,6 +201,8 @@ class Connection(Outlet):
         else:
             self.pool.gone(self)
             self._flush()
+            # Over TLS the server's closing is waited for, and has to be read.
+            self._resume_reading()
             self.transport.loseConnection()
 
     # From the body

@@ -9,7 +9,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectError, TimeoutError
-from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IReactorTime,
+    IStreamClientEndpoint,
+)
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -75,11 +79,13 @@ class _Asking(Protocol):
         self._request, self._factory = request, factory
         self._reader = ResponseReader(Limits())
         self._reader.method = b"CONNECT"
-        self._late = clock.callLater(PATIENCE, self._too_late)
+        self._clock = clock
+        self._late: IDelayedCall | None = None
         self._inner: Any = None
         self.answered: Deferred[Any] = Deferred()
 
     def connectionMade(self) -> None:
+        self._late = self._clock.callLater(PATIENCE, self._too_late)
         self.transport.write(self._request)
 
     def dataReceived(self, data: bytes) -> None:
@@ -98,7 +104,7 @@ class _Asking(Protocol):
             text = f"the proxy answers {head.status} {reason}"
             self._failed(ProxyRefused(string=text))
             return
-        self._late.cancel()
+        self._in_time()
         inner = self._factory.buildProtocol(self.transport.getPeer())
         # From here on the transport's calls go straight to it.
         self.dataReceived = inner.dataReceived  # type: ignore[method-assign]
@@ -119,9 +125,13 @@ class _Asking(Protocol):
     def _too_late(self) -> None:
         self._failed(TimeoutError(string="the proxy does not answer"))
 
+    def _in_time(self) -> None:
+        late, self._late = self._late, None
+        if late is not None and late.active():
+            late.cancel()
+
     def _failed(self, error: Exception) -> None:
-        if self._late.active():
-            self._late.cancel()
+        self._in_time()
         if not self.answered.called:
             self.transport.abortConnection()
             self.answered.errback(error)

@@ -124,6 +124,9 @@ class Pool:
             self.settings.silence if silence is None else silence,
             extra,
         )
+        while self._idle and self._idle[-1].has_news:
+            # Unasked: it would be taken for the response. Closed when it is handled.
+            self._idle.pop()
         if self._idle:
             self._carry(self._idle.pop(), exchange)
         elif len(self._queue) >= self.settings.queue:

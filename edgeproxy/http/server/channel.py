@@ -231,6 +231,8 @@ class Channel(Wire):
                 self.upload.fail(
                     ProtocolError(408, "9110 15.5.9", "body took too long")
                 )
+            elif self._choked and self.site.now - self.since > self.site.stalled:
+                self.abort()  # answered early, and does not read that
         elif self.phase == HEAD:
             self._refuse(ProtocolError(408, "9110 15.5.9", "head took too long"))
         else:

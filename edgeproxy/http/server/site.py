@@ -100,6 +100,7 @@ class Site(server.Site):
         self._call: IDelayedCall | None = None
         self._drained: list[Deferred[None]] = []
         allowed = deadlines or Deadlines()
+        self.stalled = allowed.stalled
         self._allowed = [float("inf")] * 6
         self._allowed[IDLE], self._allowed[HEAD] = allowed.idle, allowed.head
         self._allowed[BODY], self._allowed[STALLED] = allowed.body, allowed.stalled
