@@ -15,6 +15,11 @@ Scalar = str | int | float | bool
 
 NULL, TRUE, FALSE = b"\x40", b"\x41", b"\x42"
 
+# Descriptors of a message's sections (part 3, §3.2), each a small ulong.
+HEADER, ANNOTATIONS, PROPERTIES, APPLICATION_PROPERTIES, DATA = (
+    bytes((0x00, 0x53, code)) for code in (0x70, 0x72, 0x73, 0x74, 0x75)
+)
+
 _BYTE = [bytes([number]) for number in range(256)]
 _SMALL_INT = struct.Struct(">Bb").pack
 _INT = struct.Struct(">Bi").pack

@@ -5,7 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 from edgeproxy.amqp.encoding import (
+    ANNOTATIONS,
+    APPLICATION_PROPERTIES,
+    DATA,
+    HEADER,
     NULL,
+    PROPERTIES,
     TRUE,
     binary,
     list_of,
@@ -18,17 +23,12 @@ from edgeproxy.amqp.encoding import (
 )
 from edgeproxy.messaging.message import EVENT, Message
 
-# Descriptors of the sections (part 3, §3.2), each a small ulong.
-_HEADER, _ANNOTATIONS, _PROPERTIES, _APPLICATION_PROPERTIES, _DATA = (
-    bytes((0x00, 0x53, code)) for code in (0x70, 0x72, 0x73, 0x74, 0x75)
-)
-
 # Addresses whose parts are kept encoded: two for each tenant, some hundred bytes each.
 # What is of a device is encoded each time: where there are more devices than could be
 # kept, looking them up in vain costs more than that.
 ADDRESSES = 4096
 
-_DURABLE = _HEADER + list_of([TRUE])
+_DURABLE = HEADER + list_of([TRUE])
 _DEVICE, _RESOURCE = symbol("device_id"), symbol("resource")
 _TRACE = symbol("x-opt-trace-context")
 _MOST_TTL = (1 << 32) - 1  # milliseconds
@@ -45,7 +45,7 @@ def encode(message: Message, message_id: str) -> bytes:
     content_type, encoding = message.content_type, message.content_encoding
     parts = [
         _header(message),
-        _ANNOTATIONS,
+        ANNOTATIONS,
         map_of(
             [
                 *tenant,
@@ -57,7 +57,7 @@ def encode(message: Message, message_id: str) -> bytes:
                 trace,
             ]
         ),
-        _PROPERTIES,
+        PROPERTIES,
         list_of(
             [
                 string(message_id),
@@ -72,11 +72,11 @@ def encode(message: Message, message_id: str) -> bytes:
                 timestamp(int(message.creation_time * 1000)),
             ]
         ),
-        _APPLICATION_PROPERTIES,
+        APPLICATION_PROPERTIES,
         map_of(names_and_values(message.properties.items())),
     ]
     if message.payload:
-        parts += (_DATA, binary(message.payload))
+        parts += (DATA, binary(message.payload))
     return b"".join(parts)
 
 
@@ -85,7 +85,7 @@ def _header(message: Message) -> bytes:
     if message.ttl is None:
         return _DURABLE if durable else b""
     ttl = max(0, min(int(message.ttl * 1000), _MOST_TTL))
-    return _HEADER + list_of([TRUE if durable else NULL, NULL, uint(ttl)])
+    return HEADER + list_of([TRUE if durable else NULL, NULL, uint(ttl)])
 
 
 @lru_cache(ADDRESSES)

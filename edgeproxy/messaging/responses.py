@@ -5,7 +5,11 @@ from __future__ import annotations
 import attrs
 
 from edgeproxy.amqp.encoding import (
+    APPLICATION_PROPERTIES,
+    DATA,
+    HEADER,
     NULL,
+    PROPERTIES,
     Scalar,
     binary,
     list_of,
@@ -18,9 +22,6 @@ from edgeproxy.amqp.encoding import (
 )
 from edgeproxy.messaging.message import COMMAND_RESPONSE
 
-_HEADER, _PROPERTIES, _APPLICATION_PROPERTIES, _DATA = (
-    bytes((0x00, 0x53, code)) for code in (0x70, 0x73, 0x74, 0x75)
-)
 _MOST_TTL = (1 << 32) - 1  # milliseconds
 
 
@@ -57,7 +58,7 @@ def encode_response(response: CommandResponse, message_id: str) -> bytes:
     }
     parts = [
         _header(response.ttl),
-        _PROPERTIES,
+        PROPERTIES,
         list_of(
             [
                 string(message_id),
@@ -72,15 +73,15 @@ def encode_response(response: CommandResponse, message_id: str) -> bytes:
                 timestamp(int(response.creation_time * 1000)),
             ]
         ),
-        _APPLICATION_PROPERTIES,
+        APPLICATION_PROPERTIES,
         map_of(names_and_values(properties.items())),
     ]
     if response.payload:
-        parts += (_DATA, binary(response.payload))
+        parts += (DATA, binary(response.payload))
     return b"".join(parts)
 
 
 def _header(ttl: float | None) -> bytes:
     if ttl is None:
         return b""
-    return _HEADER + list_of([NULL, NULL, uint(min(int(ttl * 1000), _MOST_TTL))])
+    return HEADER + list_of([NULL, NULL, uint(min(int(ttl * 1000), _MOST_TTL))])

@@ -18,6 +18,7 @@ from edgeproxy.tls.chains import (
     validate,
 )
 from tests.fakes.authority import CLIENT, DAY, SERVER, Authority, Issued
+from tests.fakes.handshake import shake_hands
 
 FOR_EVER = (float("-inf"), float("inf"))
 
@@ -177,19 +178,8 @@ class QueueTests(ChainTestCase):
         context.use_certificate(crypto.X509.from_cryptography(issued.certificate))
         context.use_privatekey(crypto.PKey.from_cryptography_key(issued.key))
         server = SSL.Connection(context, None)
-        server.set_accept_state()
         client = SSL.Connection(SSL.Context(SSL.TLS_METHOD), None)
-        client.set_connect_state()
-        for _ in range(4):
-            for one, other in ((client, server), (server, client)):
-                try:
-                    one.do_handshake()
-                except SSL.WantReadError:
-                    pass
-                try:
-                    other.bio_write(one.bio_read(65536))
-                except SSL.WantReadError:
-                    pass
+        shake_hands(client, server)
         return server
 
     def test_other_connections_go_on(self) -> None:

@@ -12,6 +12,7 @@ from zope.interface.verify import verifyObject
 from edgeproxy.sandbox.certificates import Certificates
 from edgeproxy.tls.errors import TLSFileError
 from edgeproxy.tls.server import ServerTLS
+from tests.fakes.handshake import shake_hands
 
 
 class ServerTests(SynchronousTestCase):
@@ -43,19 +44,8 @@ class ServerTests(SynchronousTestCase):
             context.use_certificate_file(str(files.device_cert))
             context.use_privatekey_file(str(files.device_key))
         client = SSL.Connection(context, None)
-        client.set_connect_state()
         ours = server.serverConnectionForTLS(None)
-        ours.set_accept_state()
-        for _ in range(10):
-            for one, other in ((client, ours), (ours, client)):
-                try:
-                    one.do_handshake()
-                except SSL.WantReadError:
-                    pass
-                try:
-                    other.bio_write(one.bio_read(65536))
-                except SSL.WantReadError:
-                    pass
+        shake_hands(client, ours)
         certificate = ours.get_peer_certificate()
         name = certificate.get_subject().CN if certificate else None
         seen = client.get_peer_certificate()
