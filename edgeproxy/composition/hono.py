@@ -106,5 +106,5 @@ def _authentication(assembly: Assembly, registry: RegistryStore) -> Authenticati
         PasswordChecker(registry, registry, verifier),
     ]
     login = login_as(Portal(DeviceRealm(), checkers), IDevice)
-    logins = RememberedLogins(login, registry.generation, registry.last_change)
+    logins = RememberedLogins(login, registry)
     return Authentication(logins, Throttle(assembly.reactor))

@@ -10,13 +10,14 @@ from edgeproxy.hono.requestids import RequestIds
 from edgeproxy.hono.waiters import Settle, Waiter, Waiters
 from edgeproxy.messaging.commands import BAD_REQUEST, Command
 from edgeproxy.metrics import counters
-from edgeproxy.portal.memory import Memory
+from edgeproxy.portal.packed import PackedMemory
+from edgeproxy.portal.registered import RegisteredDevice, full_name
 from edgeproxy.registry.assertion import Assertion, AssertionRefused
-from edgeproxy.registry.model import RegisteredDevice
 from edgeproxy.registry.store import RegistryError
 
-# Devices of which it is known through which gateway they were last heard of.
-DEVICES = 100_000
+# Bytes of what is known of devices: through which gateway they were last heard of.
+# Some 40 for each.
+MOST = 8 * 1024 * 1024
 
 _NOBODY = Outcome(State.RELEASED)
 
@@ -37,12 +38,17 @@ class Commander:
         self.waiters = waiters
         self.request_ids = request_ids
         self._assertion = assertion
-        self._gateways: Memory[tuple[str, str], str] = Memory(DEVICES)
+        self._gateways: PackedMemory[str] = PackedMemory(MOST, str, str)
 
     def heard_of(self, device: RegisteredDevice, gateway_id: str) -> None:
         """Know that *device* was last heard of through this gateway."""
         if len(device.via) > 1 or device.via_groups:
-            self._gateways.put((device.tenant_id, device.device_id), gateway_id)
+            key = self._key_of(device)
+            if self._gateways.get(key) != gateway_id:
+                self._gateways.put(key, gateway_id)
+
+    def _key_of(self, device: RegisteredDevice) -> bytes:
+        return self._gateways.key_of(full_name(device.tenant_id, device.device_id))
 
     def take(self, command: Command, settle: Settle) -> None:
         """Give *command* to whoever waits; *settle* is called with what became of it.
@@ -103,7 +109,7 @@ class Commander:
                 waiting[gateway_id] = waiter
         if not waiting:
             return None
-        last = self._gateways.get((tenant_id, device.device_id))
+        last = self._gateways.get(self._key_of(device))
         if last in waiting:
             return waiting[last]
         return random.choice(list(waiting.values()))  # noqa: S311 - any will do

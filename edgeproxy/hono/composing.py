@@ -11,8 +11,8 @@ from typing import Any
 from edgeproxy.hono.compat import Compat
 from edgeproxy.hono.upload import UNKNOWN_TYPE, Upload
 from edgeproxy.messaging.message import EVENT, Message
+from edgeproxy.portal.registered import Scalar
 from edgeproxy.registry.assertion import Assertion
-from edgeproxy.registry.model import Scalar
 
 ADAPTER = "hono-http"
 

@@ -27,7 +27,7 @@ def publish(talk: Conversation, payload: bytes) -> None:
     tenant_id, device_id, gateway_id = talk.addressee()
     endpoint, fields = talk.route.endpoint, request.head.index
     upload = read_upload(door.compat, endpoint, request.uri, payload, fields)
-    assertion = door.assertion(tenant_id, device_id, gateway_id)
+    assertion = door.assertion(tenant_id, device_id, gateway_id, talk.avatar)
     ttd = upload.ttd
     if ttd is not None:
         most = assertion.tenant.max_ttd(ADAPTER)

@@ -22,9 +22,10 @@ from edgeproxy.hono.volume import Volumes
 from edgeproxy.http.interfaces import IStreamingResource
 from edgeproxy.messaging.message import COMMAND, EVENT, TELEMETRY
 from edgeproxy.messaging.network import INetwork
+from edgeproxy.portal.avatars import Device
 from edgeproxy.registry.assertion import Assertion
 
-Assert = Callable[[str, str, str | None], Assertion]
+Assert = Callable[[str, str, str | None, Device | None], Assertion]
 
 
 @implementer(IStreamingResource)

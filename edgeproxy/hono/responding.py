@@ -28,7 +28,7 @@ def respond(talk: Conversation, payload: bytes) -> None:
     content_type = response_type(fields.get(b"content-type"))
     if content_type is None and payload:
         content_type = UNKNOWN_TYPE
-    assertion = door.assertion(tenant_id, device_id, gateway_id)
+    assertion = door.assertion(tenant_id, device_id, gateway_id, talk.avatar)
     if not door.volumes.take(assertion.tenant, len(payload)):
         raise Answered(Situation.VOLUME_EXCEEDED)
     reply_id, correlation_id = ids

@@ -5,6 +5,8 @@ from __future__ import annotations
 import attrs
 from zope.interface import Interface, implementer
 
+from edgeproxy.portal.registered import RegisteredDevice
+
 
 class IDevice(Interface):
     """A device or gateway of a tenant that has authenticated itself."""
@@ -20,13 +22,16 @@ class Device:
     """The device (or gateway) *device_id* of the tenant *tenant_id*.
 
     *not_before* and *not_after*, in Unix seconds, bound the time in which the secret
-    counts that it has logged in with.
+    counts that it has logged in with. *registered* is what the registry knew of it at
+    its *generation*, if it knew anything.
     """
 
     tenant_id: str
     device_id: str
     not_before: float | None = attrs.field(default=None, eq=False)
     not_after: float | None = attrs.field(default=None, eq=False)
+    generation: int = attrs.field(default=0, eq=False)
+    registered: RegisteredDevice | None = attrs.field(default=None, eq=False)
 
     def counts_at(self, now: float) -> bool:
         """Say whether the login counts at *now*, in Unix seconds."""

@@ -86,6 +86,23 @@ class ICredentialStore(Interface):
         """
 
 
+class IDevices(Interface):
+    """Where devices are kept, and what changes is counted."""
+
+    def get_device(tenant_id: str, device_id: str):  # type: ignore[no-untyped-def]
+        """Return the `RegisteredDevice`, or None."""
+
+    def generation():  # type: ignore[no-untyped-def]
+        """Return the number of changes so far."""
+
+    def last_change(tenant_id: str, device_id: str):  # type: ignore[no-untyped-def]
+        """Return the number of the last change that concerns this device.
+
+        That is one of the device, its credentials or its tenant. Whoever remembers
+        something of it of the generation *g* may trust that while this is not above.
+        """
+
+
 class ITenants(Interface):
     """Where tenants are kept."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -44,12 +44,6 @@ class Memory(Generic[K, V]):
         """Forget the value of *key*, if there is one."""
         self._young.pop(key, None)
         self._old.pop(key, None)
-
-    def forget_if(self, condition: Callable[[K], bool]) -> None:
-        """Forget the values of all keys with this *condition*."""
-        for half in (self._young, self._old):
-            for key in [key for key in half if condition(key)]:
-                del half[key]
 
     def clear(self) -> None:
         """Forget everything."""

@@ -2,66 +2,54 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 import time
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from edgeproxy.portal.avatars import Device
+from edgeproxy.portal.interfaces import IDevices
 from edgeproxy.portal.login import Login
-from edgeproxy.portal.memory import Memory
+from edgeproxy.portal.packed import PackedMemory
+from edgeproxy.portal.registered import flatten, restore
 
-# Logins remembered at once, about 300 bytes each. A device beyond that costs one
-# verification now and then.
-MOST = 200_000
+# Bytes of remembered logins: 55 to 100 each, so at least 160,000. A device beyond that
+# costs one verification now and then.
+MOST = 32 * 1024 * 1024
 
 
 class RememberedLogins:
     """Logs devices in with *login*, and recalls those that came before.
 
-    An entry is found by a keyed hash of what proved it (`key_of`), so that no secret
-    stays in memory and any other proof asks the portal. It counts within the validity
-    of the secret that matched, and until something changes that concerns the device:
-    *generation* counts the changes, and *last_change* is the number of the last one for
-    a tenant and device.
+    An entry is found by a keyed hash of what proved it (`key_of`): the value of an
+    Authorization field, or a chain of certificates. So no secret stays in memory, and
+    any other proof asks the portal. It counts within the validity of the secret that
+    matched, and until something changes in *registry* that concerns the device.
     """
 
     def __init__(
         self,
         login: Login,
-        generation: Callable[[], int],
-        last_change: Callable[[str, str], int],
+        registry: IDevices,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._login = login
-        self._generation = generation
-        self._last_change = last_change
+        self._registry = registry
+        self._last_change = registry.last_change
         self._wall_clock = wall_clock
-        # With the generation of which each is.
-        self._devices: Memory[bytes, tuple[int, Device]] = Memory(MOST)
+        self._devices: PackedMemory[Device] = PackedMemory(MOST, _flatten, _restore)
+        self.key_of = self._devices.key_of
         self._under_way: dict[tuple[bytes, int], list[Deferred[Device]]] = {}
-        self._hash = hashlib.blake2b(key=secrets.token_bytes(32), digest_size=16)
-
-    def key_of(self, proof: bytes) -> bytes:
-        """Return what logins with *proof* are found by: a hash of 16 bytes.
-
-        A proof is the value of an Authorization field, or a chain of certificates.
-        """
-        keyed = self._hash.copy()
-        keyed.update(proof)
-        return keyed.digest()
 
     def recall(self, key: bytes) -> Device | None:
         """Return who logged in with *key* before, if that still counts."""
-        found = self._devices.get(key)
-        if found is None:
+        device = self._devices.get(key)
+        if device is None:
             return None
-        generation, device = found
-        if self._last_change(device.tenant_id, device.device_id) > generation:
+        if self._last_change(device.tenant_id, device.device_id) > device.generation:
             self._devices.forget(key)
             return None
         return device if device.counts_at(self._wall_clock()) else None
@@ -73,7 +61,7 @@ class RememberedLogins:
         """
         done: Deferred[Device] = Deferred()
         # A change meanwhile may concern what is being verified.
-        generation = self._generation()
+        generation = self._registry.generation()
         waiting = self._under_way.get((key, generation))
         if waiting is not None:
             waiting.append(done)
@@ -85,7 +73,9 @@ class RememberedLogins:
         return done
 
     def _keep(self, device: Device, key: bytes, generation: int) -> Device:
-        self._devices.put(key, (generation, device))
+        registered = self._registry.get_device(device.tenant_id, device.device_id)
+        device = attrs.evolve(device, generation=generation, registered=registered)
+        self._devices.put(key, device)
         return device
 
     def _tell(self, result: Device | Failure, asked: tuple[bytes, int]) -> None:
@@ -94,3 +84,22 @@ class RememberedLogins:
                 done.errback(result)
             else:
                 done.callback(result)
+
+
+def _flatten(login: Device) -> Any:
+    """Return *login* as plain data: what is registered last, without its ids."""
+    registered = login.registered
+    return (
+        login.tenant_id,
+        login.device_id,
+        login.not_before,
+        login.not_after,
+        login.generation,
+        *(() if registered is None else flatten(registered)[2:]),
+    )
+
+
+def _restore(plain: Any) -> Device:
+    tenant_id, device_id, not_before, not_after, generation, *rest = plain
+    registered = restore(tenant_id, device_id, *rest) if rest else None
+    return Device(tenant_id, device_id, not_before, not_after, generation, registered)

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 import attrs
 
-from edgeproxy.registry.model import RegisteredDevice, Scalar, Tenant
+from edgeproxy.portal.avatars import Device
+from edgeproxy.portal.registered import RegisteredDevice, Scalar
+from edgeproxy.registry.model import Tenant
 from edgeproxy.registry.store import RegistryStore
 
 
@@ -51,11 +53,16 @@ class Assertion:
 
 
 def assert_registration(
-    store: RegistryStore, tenant_id: str, device_id: str, gateway_id: str | None
+    store: RegistryStore,
+    tenant_id: str,
+    device_id: str,
+    gateway_id: str | None,
+    login: Device | None = None,
 ) -> Assertion:
     """Return the assertion for *device_id*, or raise an `AssertionRefused`.
 
-    *gateway_id* is the authenticated gateway where it is not the device itself.
+    *gateway_id* is the gateway where one acts for the device. *login* is that of the
+    gateway, or of the device without one, where they have logged in.
     """
     tenant = store.get_tenant(tenant_id)
     if tenant is None:
@@ -64,13 +71,17 @@ def assert_registration(
         raise TenantDisabled("tenant is disabled or not registered")
     if not store.serves(tenant):
         raise AdapterNotServed("adapter is disabled")
-    device = store.get_device(tenant_id, device_id)
+    if login is None:
+        sender = store.get_device(tenant_id, gateway_id or device_id)
+    else:
+        sender = store.registered(login)
+    device = sender if gateway_id is None else store.get_device(tenant_id, device_id)
     if device is None or not device.enabled:
         raise DeviceNotRegistered("device is disabled or not registered")
-    if gateway_id is not None:
-        gateway = store.get_device(tenant_id, gateway_id)
-        if gateway is None or not gateway.enabled or not device.accepts(gateway):
-            raise GatewayNotAuthorised("gateway is disabled or not registered")
+    if gateway_id is not None and (
+        sender is None or not sender.enabled or not device.accepts(sender)
+    ):
+        raise GatewayNotAuthorised("gateway is disabled or not registered")
     defaults = device.defaults
     if tenant.defaults:
         defaults = {**tenant.defaults, **defaults}

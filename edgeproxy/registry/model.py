@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from sys import intern
-from types import MappingProxyType
 from typing import Any
 
 import attrs
 
 from edgeproxy.portal.interfaces import TrustAnchor
+from edgeproxy.portal.registered import NOTHING, RegisteredDevice, Scalar
 from edgeproxy.registry.anchors import anchors_of
 
-Scalar = str | int | float | bool
-
 ADAPTER = "hono-http"  # the type name of this door among a tenant's adapters
-
-# Shared by all that have none: a dict for each of 100,000 devices is 6 MiB.
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @attrs.frozen
@@ -70,37 +65,6 @@ class Tenant:
         return None if found is None else found.max_ttd
 
 
-@attrs.frozen
-class RegisteredDevice:
-    """A device: the gateways that may act for it, and defaults for its messages.
-
-    Those are the ones in *via*, and the members of the groups in *via_groups*: a
-    gateway is one of the groups in its own *member_of*. *mapper* names who is to look
-    at its messages first.
-    """
-
-    tenant_id: str
-    device_id: str
-    enabled: bool = True
-    via: tuple[str, ...] = ()
-    via_groups: tuple[str, ...] = ()
-    member_of: tuple[str, ...] = ()
-    defaults: Mapping[str, Scalar] = NOTHING
-    authorities: tuple[str, ...] = ()
-    mapper: str | None = None
-    status: Mapping[str, Any] = NOTHING
-
-    def accepts(self, gateway: RegisteredDevice) -> bool:
-        """Say whether *gateway*, which is of the same tenant, may act for the device.
-
-        Gateways that are disabled are the caller's to refuse.
-        """
-        return gateway.device_id in self.via or (
-            bool(self.via_groups)
-            and not set(self.via_groups).isdisjoint(gateway.member_of)
-        )
-
-
 def tenant_from_json(tenant_id: str, data: Mapping[str, Any]) -> Tenant:
     """Return the tenant that Hono's JSON form *data* describes; raises `ValueError`.
 
@@ -143,9 +107,6 @@ def device_from_json(
         via_groups=_names(data.get("viaGroups")),
         member_of=_names(data.get("memberOf")),
         defaults=data.get("defaults") or NOTHING,
-        authorities=_names(data.get("authorities")),
-        mapper=data.get("downstream-message-mapper", data.get("mapper")),
-        status=data.get("status") or NOTHING,
     )
 
 

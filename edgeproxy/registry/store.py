@@ -12,21 +12,24 @@ from typing import Any
 from cryptography import x509
 from zope.interface import implementer
 
+from edgeproxy.portal.avatars import Device
 from edgeproxy.portal.dn import canonical_of
 from edgeproxy.portal.errors import AdapterDisabled, TenantRefused
 from edgeproxy.portal.interfaces import (
     CredentialsRecord,
     ICredentialStore,
+    IDevices,
     ITrustingTenants,
     TrustingTenant,
 )
 from edgeproxy.portal.memory import Memory
+from edgeproxy.portal.packed import PackedMemory
+from edgeproxy.portal.registered import RegisteredDevice, flatten, full_name, restore
 from edgeproxy.registry import rows
 from edgeproxy.registry.changes import Changes
 from edgeproxy.registry.credentials import record_from_json
 from edgeproxy.registry.model import (
     ADAPTER,
-    RegisteredDevice,
     Tenant,
     device_from_json,
     tenant_from_json,
@@ -35,13 +38,13 @@ from edgeproxy.registry.schema import RegistryError, connect
 
 __all__ = ["RegistryError", "RegistryStore"]
 
-# Devices remembered at once, about 250 bytes each. Credentials take twice that, and
-# are asked for only until their owner's login is remembered. Tenants and the CAs that
-# they trust may be larger, but are few.
-DEVICES, CREDENTIALS, TENANTS = 250_000, 16_384, 4_096
+# Bytes of remembered devices: 50 to 100 each where they have no defaults. Credentials
+# are asked for only until their owner's login is remembered. Tenants, and the CAs that
+# they trust, are few: that many of them are remembered.
+DEVICES, TENANTS = 32 * 1024 * 1024, 4_096
 
 
-@implementer(ICredentialStore, ITrustingTenants)
+@implementer(ICredentialStore, IDevices, ITrustingTenants)
 class RegistryStore:
     """Tenants, devices and credentials in the SQLite file at *path*.
 
@@ -66,11 +69,12 @@ class RegistryStore:
         self._adapters_default = adapters_default
         self._wall_clock = wall_clock
         self._tenants: Memory[str, Tenant] = Memory(TENANTS)
-        self._devices: Memory[tuple[str, str], RegisteredDevice] = Memory(DEVICES)
         # With the generation that each is of.
-        self._credentials: Memory[
-            tuple[str, str, str], tuple[int, CredentialsRecord]
-        ] = Memory(CREDENTIALS)
+        self._devices: PackedMemory[tuple[int, RegisteredDevice]] = PackedMemory(
+            DEVICES,
+            lambda found: (found[0], *flatten(found[1])),
+            lambda plain: (plain[0], restore(*plain[1:])),
+        )
         self._trusting: Memory[str, Sequence[TrustingTenant]] = Memory(TENANTS)
 
     def close(self) -> None:
@@ -91,16 +95,32 @@ class RegistryStore:
 
     def get_device(self, tenant_id: str, device_id: str) -> RegisteredDevice | None:
         """Return the device, or None."""
-        key = (tenant_id, device_id)
-        device = self._devices.get(key)
-        if device is None:
-            row = self._row(
-                "SELECT data FROM devices WHERE tenant = ? AND device = ?", *key
-            )
-            if row is not None:
-                device = device_from_json(tenant_id, device_id, json.loads(row[0]))
-                self._devices.put((device.tenant_id, device_id), device)
+        key = self._devices.key_of(full_name(tenant_id, device_id))
+        found = self._devices.get(key)
+        if found is not None:
+            generation, device = found
+            if self.last_change(tenant_id, device_id) <= generation:
+                return device
+        row = self._row(
+            "SELECT data FROM devices WHERE tenant = ? AND device = ?",
+            tenant_id,
+            device_id,
+        )
+        if row is None:
+            return None
+        device = device_from_json(tenant_id, device_id, json.loads(row[0]))
+        self._devices.put(key, (self.generation(), device))
         return device
+
+    def registered(self, login: Device) -> RegisteredDevice | None:
+        """Return the device that has logged in, as it is now, or None."""
+        found = login.registered
+        if (
+            found is not None
+            and self.last_change(login.tenant_id, login.device_id) <= login.generation
+        ):
+            return found
+        return self.get_device(login.tenant_id, login.device_id)
 
     def serves(self, tenant: Tenant) -> bool:
         """Say whether devices of *tenant*, if it is enabled, may use the Hono door."""
@@ -119,22 +139,14 @@ class RegistryStore:
         self, tenant_id: str, kind: str, auth_id: str
     ) -> CredentialsRecord | None:
         """Return what is on record for *auth_id*; see `ICredentialStore`."""
-        key = (tenant_id, kind, auth_id)
-        found = self._credentials.get(key)
-        if found is not None:
-            generation, record = found
-            if self.last_change(tenant_id, record.device_id) <= generation:
-                return record
         row = self._row(
             "SELECT device, data FROM credentials"
             " WHERE tenant = ? AND type = ? AND auth_id = ?",
-            *key,
+            tenant_id,
+            kind,
+            auth_id,
         )
-        if row is None:
-            return None
-        record = record_from_json(row[0], json.loads(row[1]))
-        self._credentials.put(key, (self.generation(), record))
-        return record
+        return None if row is None else record_from_json(row[0], json.loads(row[1]))
 
     def find_trusting(self, issuer: x509.Name) -> Sequence[TrustingTenant]:
         """Return who trusts a CA called *issuer*; see `ITrustingTenants`."""
@@ -222,7 +234,6 @@ class RegistryStore:
         self.changes.everything_changed()
         self._tenants.clear()
         self._devices.clear()
-        self._credentials.clear()
         self._trusting.clear()
 
     def tenant_created(self) -> None:
@@ -235,12 +246,6 @@ class RegistryStore:
         self._tenants.forget(tenant_id)
         self._trusting.clear()
 
-    def devices_deleted(self, tenant_id: str) -> None:
-        """Forget a tenant, and all devices that were its."""
-        self.tenant_changed(tenant_id)
-        self._devices.forget_if(lambda key: key[0] == tenant_id)
-
     def device_changed(self, tenant_id: str, device_id: str) -> None:
         """Forget a device and its credentials."""
         self.changes.device_changed(tenant_id, device_id)
-        self._devices.forget((tenant_id, device_id))

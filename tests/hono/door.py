@@ -133,9 +133,7 @@ class Door(Exchange):
             lambda: NOW,
         )
         login = login_as(Portal(DeviceRealm(), [checker]), IDevice)
-        remembered = RememberedLogins(
-            login, self.registry.generation, self.registry.last_change, lambda: NOW
-        )
+        remembered = RememberedLogins(login, self.registry, lambda: NOW)
         self.waiters = Waiters(self.timer)
         assertion = partial(assert_registration, self.registry)
         ids = RequestIds(b"key")

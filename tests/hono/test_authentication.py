@@ -69,8 +69,7 @@ class CertificateTests(SynchronousTestCase):
             self.asked += 1
             return portal(credentials)
 
-        changes = self.registry.generation, self.registry.last_change
-        logins = RememberedLogins(login, *changes)
+        logins = RememberedLogins(login, self.registry)
         throttle = Throttle(Clock())
         self.authenticate = Authentication(logins, throttle).authenticate
 

@@ -7,28 +7,48 @@ from typing import Any
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
+from edgeproxy.portal import packed
 from edgeproxy.portal import remembered as module
 from edgeproxy.portal.avatars import Device
+from edgeproxy.portal.interfaces import IDevices
+from edgeproxy.portal.registered import RegisteredDevice
 from edgeproxy.portal.remembered import RememberedLogins
+
+
+@implementer(IDevices)
+class Registry:
+    """Counts changes, and knows *devices*."""
+
+    def __init__(self) -> None:
+        self.devices = {("T", "d"): RegisteredDevice("T", "d", via=("gw",))}
+        self.changes: dict[tuple[str, str], int] = {}
+        self.now = 0
+
+    def get_device(self, *device: str) -> RegisteredDevice | None:
+        return self.devices.get(device)  # type: ignore[arg-type]
+
+    def generation(self) -> int:
+        return self.now
+
+    def last_change(self, *device: str) -> int:
+        return self.changes.get(device, 0)  # type: ignore[arg-type]
+
+    def change(self, *device: str) -> None:
+        """Change *device*."""
+        self.now += 1
+        self.changes[device] = self.now  # type: ignore[index]
 
 
 class RememberedTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.generation, self.now = 0, 1000.0
+        self.registry, self.now = Registry(), 1000.0
+        self.change = self.registry.change
         self.answer: Deferred[Any] = succeed(Device("T", "d"))
         self.logins = RememberedLogins(
-            lambda credentials: self.answer,
-            lambda: self.generation,
-            lambda *device: self.changes.get(device, 0),
-            lambda: self.now,
+            lambda credentials: self.answer, self.registry, lambda: self.now
         )
-        self.changes: dict[tuple[str, ...], int] = {}
-
-    def change(self, *device: str) -> None:
-        """Change *device* in the registry."""
-        self.generation += 1
-        self.changes[device] = self.generation
 
     def log_in(self, proof: bytes = b"Basic x") -> None:
         key = self.logins.key_of(proof)
@@ -103,13 +123,31 @@ class RememberedTests(SynchronousTestCase):
             recalled = self.recall() is not None
             self.assertEqual(recalled, expected)
 
+    def test_it_knows_what_is_registered(self) -> None:
+        for at_hand in (1024, 0):
+            self.patch(packed, "AT_HAND", at_hand)
+            self.log_in()
+            device = self.recall()
+            assert device is not None
+            self.assertEqual(device.registered, RegisteredDevice("T", "d", via=("gw",)))
+            self.registry.devices.clear()
+            self.change("T", "d")
+            self.answer = succeed(Device("T", "d"))
+            self.log_in()
+            device = self.recall()
+            assert device is not None
+            self.assertIsNone(device.registered)
+            self.assertEqual(device.generation, self.registry.now)
+            self.setUp()
+
     def test_memory_is_bounded_and_holds_no_secret(self) -> None:
-        self.patch(module, "MOST", 4)
+        self.patch(module, "MOST", 1000)
         self.setUp()
-        for number in range(10):
+        memory = self.logins._devices
+        for number in range(50):
             self.answer = succeed(Device("T", "d"))
             self.log_in(b"Basic secret%d" % number)
-            self.assertLessEqual(len(self.logins._devices), 4)
+            self.assertLessEqual(memory.size, 1000)
             self.assertIsNotNone(self.recall(b"Basic secret%d" % number))
-        kept = self.logins._devices
-        self.assertNotIn("secret", repr([kept._young, kept._old]))
+        blocks = [memory._young._blocks, memory._old._blocks]
+        self.assertNotIn("secret", repr([blocks, memory._at_hand]))

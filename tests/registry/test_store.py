@@ -8,9 +8,10 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from edgeproxy.portal.avatars import Device
 from edgeproxy.portal.dn import canonical
 from edgeproxy.portal.errors import TenantRefused
-from edgeproxy.portal.interfaces import ICredentialStore, ITrustingTenants
+from edgeproxy.portal.interfaces import ICredentialStore, IDevices, ITrustingTenants
 from edgeproxy.registry.assertion import (
     AssertionRefused,
     DeviceNotRegistered,
@@ -36,6 +37,7 @@ class StoreTests(SynchronousTestCase):
 
     def test_interfaces(self) -> None:
         verifyObject(ICredentialStore, self.store)
+        verifyObject(IDevices, self.store)
         verifyObject(ITrustingTenants, self.store)
 
     def test_what_was_put_is_there_after_opening_again(self) -> None:
@@ -68,8 +70,8 @@ class StoreTests(SynchronousTestCase):
             self.store.get_tenant(str(number))
             self.store.get_device("T", str(number))
             self.store.find_credentials("T", "hashed-password", str(number))
-        sizes = [len(self.store._tenants), len(self.store._devices)]
-        self.assertEqual([*sizes, len(self.store._credentials)], [0, 0, 0])
+        sizes = [len(self.store._tenants), self.store._devices.size]
+        self.assertEqual(sizes, [0, 0])
 
     def test_a_device_needs_its_tenant(self) -> None:
         self.assertRaises(
@@ -221,6 +223,43 @@ class AssertionTests(SynchronousTestCase):
         self.store.put_device("T", "other", {"memberOf": ["c"]})
         assert_registration(self.store, "T", "d", "gw")
         self.refused(GatewayNotAuthorised, "d", "other")
+
+    def logged_in(self, device_id: str) -> Device:
+        """Return a login of the device, as it is registered now."""
+        return Device(
+            "T",
+            device_id,
+            generation=self.store.generation(),
+            registered=self.store.get_device("T", device_id),
+        )
+
+    def test_a_login_counts_as_it_was_until_something_changes(self) -> None:
+        login = self.logged_in("d")
+        assertion = assert_registration(self.store, "T", "d", None, login)
+        self.assertIs(assertion.device, login.registered)
+        self.store.put_device("T", "off", {})
+        assertion = assert_registration(self.store, "T", "d", None, login)
+        self.assertIs(assertion.device, login.registered)
+        self.store.put_device("T", "d", {"enabled": False})
+        with self.assertRaises(DeviceNotRegistered):
+            assert_registration(self.store, "T", "d", None, login)
+
+    def test_a_login_of_a_gateway_that_changes(self) -> None:
+        login = self.logged_in("gw")
+        assert_registration(self.store, "T", "d", "gw", login)
+        other = self.logged_in("off")
+        with self.assertRaises(GatewayNotAuthorised):
+            assert_registration(self.store, "T", "behind-off", "off", other)
+        self.store.put_device("T", "gw", {"enabled": False})
+        with self.assertRaises(GatewayNotAuthorised):
+            assert_registration(self.store, "T", "d", "gw", login)
+
+    def test_a_login_before_the_device_was_there(self) -> None:
+        login = self.logged_in("late")
+        with self.assertRaises(DeviceNotRegistered):
+            assert_registration(self.store, "T", "late", None, login)
+        self.store.put_device("T", "late", {})
+        assert_registration(self.store, "T", "late", None, login)
 
     def test_unknown_and_disabled_devices_are_refused(self) -> None:
         self.refused(DeviceNotRegistered, "unknown")

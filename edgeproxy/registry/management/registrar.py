@@ -109,7 +109,7 @@ class Registrar:
             expect(version_of(db, tenant_id), expected, refusals.NO_TENANT)
             db.execute("DELETE FROM tenants WHERE tenant = ?", (tenant_id,))
 
-        return self.change(job, lambda _: self._store.devices_deleted(tenant_id))
+        return self.change(job, lambda _: self._store.tenant_changed(tenant_id))
 
     # Devices
 
@@ -174,7 +174,7 @@ class Registrar:
             statement = "DELETE FROM devices WHERE tenant = ?"
             return db.execute(statement, (tenant_id,)).rowcount
 
-        return self.change(job, lambda _: self._store.devices_deleted(tenant_id))
+        return self.change(job, lambda _: self._store.tenant_changed(tenant_id))
 
     # Credentials
 
