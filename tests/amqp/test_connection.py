@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edgeproxy.amqp import connection as module
 from edgeproxy.amqp import link as link_module
-from edgeproxy.amqp.connection import IDLE_TIMEOUT, AMQPConnection
+from edgeproxy.amqp.connection import IDLE_TIMEOUT, TOLD_TIMEOUT, AMQPConnection
 from edgeproxy.amqp.link import AttachRefused, OutgoingLink
 from edgeproxy.amqp.outcome import Outcome, State
 from tests.fakes.peer import Peer
@@ -256,16 +256,19 @@ class ConnectionTests(SynchronousTestCase):
         self.pump()
         self.assertTrue(self.listener.finished)
 
-    def test_a_silent_peer_is_given_up(self) -> None:
+    def test_a_silent_peer_is_given_up_but_not_as_soon_as_it_was_told(self) -> None:
         self.attach()
+        self.assertEqual(self.peer.transport.remote_idle_timeout, TOLD_TIMEOUT / 2)
         now = 1000.0
-        deadline = self.listener.tick(now)
-        self.assertIsNotNone(deadline)
-        for _ in range(10):
-            now += IDLE_TIMEOUT
-            self.listener.tick(now)
+        self.assertIsNotNone(self.listener.tick(now))
+        for after, finished in (
+            (TOLD_TIMEOUT, False),
+            (IDLE_TIMEOUT - 1, False),
+            (IDLE_TIMEOUT + 1, True),
+        ):
+            self.listener.tick(now + after)
             self.listener.output()
-        self.assertTrue(self.listener.finished)
+            self.assertIs(self.listener.finished, finished)
 
     def test_garbage_ends_the_connection(self) -> None:
         self.pump()
