@@ -8,11 +8,14 @@ from itertools import count
 
 from twisted.application.service import Service
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
 
 from edgeproxy.amqp.outcome import Outcome
 from edgeproxy.messaging.commands import Command
 
 Settle = Callable[[Outcome], None]
+
+_log = Logger()
 
 # Entries of those who wait no more that may be kept until their time has come.
 MOST_GONE = 1000
@@ -53,6 +56,13 @@ class Waiter:
         self.on_expiry = on_expiry
         self.waits = True
 
+    def expire(self) -> None:
+        """Call *on_expiry*; its faults are logged, as others may be due too."""
+        try:
+            self.on_expiry()
+        except Exception:
+            _log.failure("a device that has waited was not answered")
+
 
 class Waiters:
     """Everybody who waits; *clock* tells monotonic seconds.
@@ -78,7 +88,7 @@ class Waiters:
         """Have *waiter* wait for *seconds*, counted from now; never for less."""
         if self._closed:
             waiter.waits = False
-            self._clock.callLater(0, waiter.on_expiry)
+            self._clock.callLater(0, waiter.expire)
             return
         key = (waiter.tenant_id, waiter.device_id)
         previous = self._by_device.get(key)
@@ -117,7 +127,7 @@ class Waiters:
         for _, _, waiter in list(self._deadlines):
             if waiter.waits:
                 self._end(waiter)
-                waiter.on_expiry()
+                waiter.expire()
         self._deadlines.clear()
         self._gone = 0
         self._set_timer()
@@ -165,7 +175,7 @@ class Waiters:
                 self._gone -= 1
         self._set_timer()
         for waiter in due:
-            waiter.on_expiry()
+            waiter.expire()
 
 
 class WaitersService(Service):

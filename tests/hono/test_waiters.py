@@ -66,6 +66,19 @@ class WaitersTests(SynchronousTestCase):
             self.clock.advance(1 if number else 0.001)
             self.assertEqual(self.events.pop(), expected)
 
+    def test_one_that_fails_keeps_nobody_else(self) -> None:
+        for device in "abc":
+            self.join(device, 1)
+        self.join("d", 5).on_expiry = self.events.clear
+        for waiter in (self.waiters.find("T", "a"), self.join("e", 9)):
+            assert waiter is not None
+            waiter.on_expiry = self.fail
+        self.clock.advance(1)
+        self.assertEqual(self.events, ["b", "c"])
+        self.waiters.close()
+        self.assertEqual(self.events, [])
+        self.assertEqual(len(self.flushLoggedErrors(self.failureException)), 2)
+
     def test_who_leaves_hears_no_more(self) -> None:
         waiter = self.join("a", 1)
         self.waiters.leave(waiter)

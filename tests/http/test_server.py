@@ -19,7 +19,7 @@ from zope.interface.verify import verifyObject
 
 from edgeproxy.http.body import Body
 from edgeproxy.http.interfaces import IBodyReceiver, IStreamingResource
-from edgeproxy.http.server.site import Deadlines, Site
+from edgeproxy.http.server.site import CLIENT_LEFT, Deadlines, Site
 from edgeproxy.http.server.wire import READ_AHEAD
 from edgeproxy.http.turn import Turn
 from tests.http.wires import connect, in_turns
@@ -377,7 +377,16 @@ class ResponseTests(ServerCase):
         request.write(b"x")
         self.assertRaises(RuntimeError, request.finish)
         self.assertEqual(self.wire.take(), b"")
-        self.assertEqual(self.logged, [])
+        self.assertEqual(self.logged, [(b"/", CLIENT_LEFT)])
+
+    def test_a_client_that_left_amid_the_response(self) -> None:
+        self.respond(lambda request: NOT_DONE_YET)
+        request = self.page.requests[0]
+        request.setResponseCode(201)
+        request.write(b"x")
+        self.lose(self.channel)
+        self.assertRaises(RuntimeError, request.finish)
+        self.assertEqual(self.logged, [(b"/", 201)])
 
     def test_finish_is_told_of(self) -> None:
         self.respond(lambda request: NOT_DONE_YET)

@@ -78,6 +78,7 @@ class Channel(Wire):
             producer.stopProducing()
         if request is not None:
             request.connectionLost(reason)
+            self.site.abandoned(request)
 
     def resumeProducing(self) -> None:
         super().resumeProducing()

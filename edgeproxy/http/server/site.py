@@ -25,6 +25,9 @@ from edgeproxy.http.turn import Turn
 
 _log = Logger()
 
+# In nginx's logs: the client closed the connection before there was a response.
+CLIENT_LEFT = 499
+
 # Seconds between two looks at all deadlines, and so the grain of time here.
 SWEEP = 1.0
 
@@ -52,7 +55,8 @@ class Site(server.Site):
     is 413. *max_connections* are served at a time, others are closed at once.
     *default_content_type* is sent with responses that have none; None for none.
     *parse_forms*: whether the fields of posted forms are in ``request.args``.
-    *access_log* is called with each request that was answered. *wall* tells the time
+    *access_log* is called with each request that was answered, or whose connection was
+    lost before (`CLIENT_LEFT`). *wall* tells the time
     of day, for Date; deadlines count the reactor's time in sweeps, so that setting the
     clock ends no connection. With a *turn*, requests are handled together with what
     else has arrived; without, each as it comes.
@@ -186,12 +190,21 @@ class Site(server.Site):
                 deferred.callback(None)
 
     def answered(self, request: Request) -> None:
-        """Know that a request has got its response."""
+        """Know that a request has got its response, or never will."""
         if self.access_log is not None:
             try:
                 self.access_log(request)
             except Exception:
                 _log.failure("access log")
+
+    def abandoned(self, request: Request) -> None:
+        """Know that the connection was lost before all of the response was written.
+
+        Where nothing was, the status is `CLIENT_LEFT`, which nobody is sent.
+        """
+        if not request.startedWriting:
+            request.code = CLIENT_LEFT
+        self.answered(request)
 
     def _tick(self) -> None:
         self.now += SWEEP
