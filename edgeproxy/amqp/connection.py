@@ -14,13 +14,14 @@ from edgeproxy.amqp.link import AttachRefused, IAddressSpace, OutgoingLink
 
 CONTAINER_ID = "edgeproxy"
 
-# Seconds without a frame after which a peer is taken for dead. Consumers sit on the
-# same site; a minute is long for them and short for messages that wait.
-IDLE_TIMEOUT = 60.0
+# Seconds without a frame after which a peer is taken for dead. Blocking clients send
+# none while their program does something else; who has messages and settles none has
+# lost them by then (`messaging.takers`).
+IDLE_TIMEOUT = 120.0
 
-# What peers are told instead, of which proton says one half. They send empty frames the
-# more often. Those that proton's own Python makes know nothing of a connection that we
-# have closed until they send the next one.
+# What peers are told instead, so that they send empty frames more often: our proton
+# says half of it, and theirs sends twice in that time. Its Python knows nothing of a
+# connection that we have closed until it sends the next one.
 TOLD_TIMEOUT = 16.0
 
 # Peers may open this many links each; a consumer of one tenant needs three or four.
@@ -47,6 +48,7 @@ class AMQPConnection:
         self.peer = peer
         self.flush_soon = flush_soon
         self.flowing = True
+        self.opened = False  # by the peer; only then is there anything due in time
         self._avatar = avatar
         self._space = space
         self._links: dict[Any, OutgoingLink] = {}
@@ -154,6 +156,7 @@ class AMQPConnection:
 
     def on_connection_remote_open(self, event: Any) -> None:
         """Open our side as well."""
+        self.opened = True
         self._connection.open()
         self._transport.pending()  # writes it down: what is told is told
         self._transport.idle_timeout = IDLE_TIMEOUT

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from twisted.cred.credentials import Anonymous as AnonymousCredentials
@@ -27,7 +29,8 @@ from edgeproxy.amqp.sasl import (
 )
 from edgeproxy.tls.peer import CommonName, common_name_of
 
-# Seconds in which a peer must have logged in, TLS handshake included.
+# Seconds in which a peer must have logged in and opened its connection, TLS handshake
+# included.
 LOGIN_TIMEOUT = 10.0
 
 # Seconds that a peer has to leave when the service stops. On one site a round trip
@@ -46,13 +49,15 @@ class AMQPListenerProtocol(Protocol):
     transport: Any = None
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, now: Callable[[], float]) -> None:
         self._clock = clock
+        self._now = now
         self._sasl: SaslServer | None = None
         self._common_name: str | None = None
         self._closing = False
         self._login: Deferred[Any] | None = None
         self._connection: AMQPConnection | None = None
+        self._opening = True
         self._flush: Any = None
         self._timer: Any = None
 
@@ -72,6 +77,11 @@ class AMQPListenerProtocol(Protocol):
         if self._connection is not None:
             self._connection.receive(data)
             self._write_output()
+            if self._opening and self._connection.opened and not self._closing:
+                # Before that, proton says that nothing will ever be due.
+                self._opening = False
+                self._timer.cancel()
+                self._tick()
         elif not self._closing:
             if self._sasl is None:
                 # Not before: only now is a TLS handshake known to be over.
@@ -138,8 +148,6 @@ class AMQPListenerProtocol(Protocol):
     def _logged_in(self, avatar: object, sasl: SaslServer) -> None:
         if self not in self.factory.peers:
             return  # it left meanwhile
-        self._timer.cancel()
-        self._timer = None
         self.transport.write(sasl.outcome(OK))
         self._sasl = None
         self._connection = AMQPConnection(
@@ -149,7 +157,6 @@ class AMQPListenerProtocol(Protocol):
         rest = sasl.rest()
         if rest:
             self.dataReceived(rest)
-        self._tick()
 
     def _flush_soon(self) -> None:
         """Write on the next turn, so that many messages share one segment."""
@@ -171,10 +178,10 @@ class AMQPListenerProtocol(Protocol):
     def _tick(self) -> None:
         self._timer = None
         if self._connection is not None and not self._closing:
-            deadline = self._connection.tick(self._clock.seconds())
+            deadline = self._connection.tick(self._now())
             self._write_output()
             if deadline is not None and not self._closing:
-                delay = max(0.0, deadline - self._clock.seconds())
+                delay = max(0.0, deadline - self._now())
                 self._timer = self._clock.callLater(delay, self._tick)
 
     def shut_down(self) -> None:
@@ -187,6 +194,7 @@ class AMQPListenerProtocol(Protocol):
         if self._connection is None:
             self._close()
             return
+        self._opening = False
         self._connection.shut_down()
         self._write_output()
         if not self._closing:
@@ -233,13 +241,18 @@ class AMQPListenerFactory(ServerFactory):
     """Listens for consumers; *login* turns credentials into an avatar.
 
     *mechanisms* are the SASL mechanisms to offer, such as ``["PLAIN"]``; EXTERNAL is
-    for those who come with a client certificate.
+    for those who come with a client certificate. *now* gives monotonic seconds.
     """
 
     noisy = False
 
     def __init__(
-        self, login: Any, space: IAddressSpace, mechanisms: list[str], clock: Any
+        self,
+        login: Any,
+        space: IAddressSpace,
+        mechanisms: list[str],
+        clock: Any,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.login = login
         self.space = space
@@ -247,10 +260,11 @@ class AMQPListenerFactory(ServerFactory):
         self.peers: set[AMQPListenerProtocol] = set()
         self._drained: list[Deferred[None]] = []
         self._clock = clock
+        self._now = now
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Return the protocol for a new peer."""
-        protocol = AMQPListenerProtocol(self._clock)
+        protocol = AMQPListenerProtocol(self._clock, self._now)
         protocol.factory = self
         return protocol
 

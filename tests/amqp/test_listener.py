@@ -12,6 +12,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
+from edgeproxy.amqp.connection import IDLE_TIMEOUT
 from edgeproxy.amqp.listener import (
     CLOSE_TIMEOUT,
     GOODBYE,
@@ -23,6 +24,9 @@ from edgeproxy.tls.peer import ICommonName
 from tests.amqp.test_connection import Space
 from tests.amqp.test_sasl import PLAIN, init
 from tests.fakes.peer import Peer
+
+# AMQP 1.0, 2.4.5: what is sent when there is nothing to say.
+EMPTY_FRAME = bytes.fromhex("0000000802000000")
 
 
 class Transport(StringTransport):
@@ -47,6 +51,7 @@ class ListenerTests(SynchronousTestCase):
             self.space,  # type: ignore[arg-type]
             ["PLAIN", "ANONYMOUS"],
             self.clock,
+            self.clock.seconds,
         )
         self.protocol = self.factory.buildProtocol(None)
         self.transport = Transport()
@@ -85,6 +90,66 @@ class ListenerTests(SynchronousTestCase):
         self.assertTrue(IUsernamePassword.providedBy(credentials))
         self.assertEqual(credentials.username, b"user")
         self.assertTrue(self.sent().endswith(SaslServer([]).outcome(OK)))
+
+    def pass_time(self, peer: Peer, seconds: int) -> list[int]:
+        """Let *peer* hear what is sent; return in which seconds it was."""
+        heard = []
+        for second in range(1, seconds + 1):
+            self.clock.advance(1)
+            if data := self.sent():
+                heard.append(second)
+                peer.receive(data)
+        return heard
+
+    def test_a_silent_peer_is_told_and_disconnected(self) -> None:
+        peer = self.log_in()
+        self.assertEqual(self.pass_time(peer, int(IDLE_TIMEOUT) - 1), [])
+        self.assertFalse(self.transport.disconnecting)
+        self.pass_time(peer, 2)
+        self.assertTrue(self.transport.disconnecting)
+        condition = peer.transport.condition or peer.connection.remote_condition
+        self.assertEqual(condition.name, "amqp:resource-limit-exceeded")
+        self.protocol.connectionLost()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_peer_that_is_heard_of_stays(self) -> None:
+        peer = self.log_in()
+        for _ in range(5):
+            self.pass_time(peer, int(IDLE_TIMEOUT) - 5)
+            self.protocol.dataReceived(EMPTY_FRAME)
+        self.assertFalse(self.transport.disconnecting)
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+
+    def test_a_peer_hears_from_us_as_often_as_it_wants(self) -> None:
+        for at_once in (True, False):
+            self.setUp()
+            peer = Peer()
+            peer.transport.idle_timeout = 20.0  # of which it tells half
+            opening = peer.output()
+            if at_once:
+                self.protocol.dataReceived(SASL_HEADER + PLAIN + opening)
+            else:
+                self.protocol.dataReceived(SASL_HEADER + PLAIN)
+                self.protocol.dataReceived(opening[:8])
+                self.protocol.dataReceived(opening[8:])
+            self.sent()
+            heard = self.pass_time(peer, 50)
+            self.assertEqual(heard, list(range(5, 51, 5)))
+
+    def test_who_logs_in_and_opens_nothing_is_cut_off(self) -> None:
+        self.protocol.dataReceived(SASL_HEADER + PLAIN)
+        self.protocol.dataReceived(Peer().output()[:8])
+        self.clock.advance(LOGIN_TIMEOUT)
+        self.assertTrue(self.transport.aborted)
+
+    def test_who_opens_amid_our_goodbye_is_cut_off_all_the_same(self) -> None:
+        self.protocol.dataReceived(SASL_HEADER + PLAIN)
+        self.protocol.shut_down()
+        self.protocol.dataReceived(Peer().output())
+        self.clock.advance(CLOSE_TIMEOUT)
+        self.assertTrue(self.transport.aborted)
+        self.protocol.connectionLost()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_anonymous_goes_to_the_portal(self) -> None:
         self.protocol.dataReceived(SASL_HEADER + init("ANONYMOUS", b""))

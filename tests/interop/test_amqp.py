@@ -13,7 +13,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from proton import ConnectionException, SSLDomain
+from proton import ConnectionException, SSLDomain, Timeout
 from proton.handlers import MessagingHandler
 from proton.reactor import Container
 from proton.utils import BlockingConnection, LinkDetached
@@ -128,6 +128,13 @@ class ProtonTests(AmqpTestCase):
         with Consumer(self.service.amqp, EVENT, **PLAIN) as consumer:
             self.publish("event", "1")
             self.assertEqual(consumer.receive().body, b"1")
+
+    def test_who_wants_to_hear_from_us_does(self) -> None:
+        with Consumer(self.service.amqp, EVENT, heartbeat=1, **PLAIN) as consumer:
+            with self.assertRaises(Timeout):
+                consumer.receive(timeout=4)
+            self.publish("event", "after a while")
+            self.assertEqual(consumer.receive().body, b"after a while")
 
     def test_plain_over_tls(self) -> None:
         self.receives(self.connect(ssl_domain=self.domain(), **PLAIN))
