@@ -23,7 +23,7 @@ class Device:
 
     *not_before* and *not_after*, in Unix seconds, bound the time in which the secret
     counts that it has logged in with. *registered* is what the registry knew of it at
-    its *generation*, if it knew anything.
+    its *generation* or later, if it knew anything.
     """
 
     tenant_id: str

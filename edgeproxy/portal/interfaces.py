@@ -89,8 +89,8 @@ class ICredentialStore(Interface):
 class IDevices(Interface):
     """Where devices are kept, and what changes is counted."""
 
-    def get_device(tenant_id: str, device_id: str):  # type: ignore[no-untyped-def]
-        """Return the `RegisteredDevice`, or None."""
+    def read_device(tenant_id: str, device_id: str):  # type: ignore[no-untyped-def]
+        """Return the `RegisteredDevice` as it is on record, or None."""
 
     def generation():  # type: ignore[no-untyped-def]
         """Return the number of changes so far."""

@@ -17,8 +17,11 @@ V = TypeVar("V")
 # Values that are at hand as they are: all those of a site with few devices. Where there
 # are more, the same ones stay at hand for so many lookups of others: objects that come
 # and go at the pace of requests, but live longer, spread those of requests over the
-# memory.
-AT_HAND, PATIENCE = 1024, 65_536
+# memory. Only values whose packed form is short are.
+AT_HAND, PATIENCE, SHORT = 1024, 65_536, 1024
+
+# Bytes of the longest packed form that is remembered.
+LONGEST = 65_536
 
 # Blocks of each half. Each has some KiB at most, so that the search in it is short.
 _BLOCKS = 4096
@@ -31,9 +34,10 @@ _HEAD = _KEY + _LENGTH.size
 class PackedMemory(Generic[V]):
     """Remembers values by 16 bytes, a keyed hash of what each follows from (`key_of`).
 
-    In at most *most* bytes: a value is kept as what marshal makes of the plain data
-    that *flatten* returns for it, and made anew from that by *restore*; some are also
-    at hand as they are. The least used are forgotten first, by halves as in `Memory`.
+    A value is kept as what marshal makes of the plain data that *flatten* returns for
+    it, and made anew from that by *restore*; all together take *most* bytes at most,
+    and some are also at hand as they are. The least used are forgotten first, by halves
+    as in `Memory`: what takes less than half of *most* is never forgotten.
     """
 
     __slots__ = (
@@ -78,14 +82,20 @@ class PackedMemory(Generic[V]):
                     return None
                 self._keep(key, record)
             value = self._restore(marshal.loads(record))  # noqa: S302 - our own
-            self._have_at_hand(key, value)
+            if len(record) <= SHORT:
+                self._have_at_hand(key, value)
         return value
 
     def put(self, key: bytes, value: V) -> None:
         """Remember *value*, which is not None."""
-        self._keep(key, marshal.dumps(self._flatten(value)))
+        record = marshal.dumps(self._flatten(value))
+        if _HEAD + len(record) > min(LONGEST, self._half):
+            self.forget(key)
+            return
+        self._keep(key, record)
         self._at_hand.pop(key, None)
-        self._have_at_hand(key, value)
+        if len(record) <= SHORT:
+            self._have_at_hand(key, value)
 
     def forget(self, key: bytes) -> None:
         """Forget the value of *key*, if there is one."""
@@ -105,7 +115,10 @@ class PackedMemory(Generic[V]):
             if self._missed < PATIENCE:
                 return
             self._missed = 0
-            self._at_hand.clear()
+            # Their records were not asked for all that time.
+            used, self._at_hand = self._at_hand, {}
+            for other, kept in used.items():
+                self._keep(other, marshal.dumps(self._flatten(kept)))
         self._at_hand[key] = value
 
     def _keep(self, key: bytes, record: bytes) -> None:

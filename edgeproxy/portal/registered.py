@@ -44,7 +44,7 @@ class RegisteredDevice:
 def full_name(tenant_id: str, device_id: str) -> bytes:
     """Return one name of a tenant's device, whatever is in its two ids."""
     # The length says where the first one ends.
-    return f"{len(tenant_id)} {tenant_id}{device_id}".encode("utf-8", "surrogatepass")
+    return f"{len(tenant_id)} {tenant_id}{device_id}".encode()
 
 
 def flatten(device: RegisteredDevice) -> tuple[Any, ...]:

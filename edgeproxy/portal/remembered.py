@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
 
 from edgeproxy.portal.avatars import Device
@@ -16,9 +16,10 @@ from edgeproxy.portal.login import Login
 from edgeproxy.portal.packed import PackedMemory
 from edgeproxy.portal.registered import flatten, restore
 
-# Bytes of remembered logins: 55 to 100 each, so at least 160,000. A device beyond that
-# costs one verification now and then.
-MOST = 32 * 1024 * 1024
+# Bytes of remembered logins. With UUIDs for ids, a certificate and a gateway they take
+# 171 each, so that at least 190,000 are remembered; with short ids it is 60. Devices
+# beyond that are verified now and then.
+MOST = 64 * 1024 * 1024
 
 
 class RememberedLogins:
@@ -67,13 +68,13 @@ class RememberedLogins:
             waiting.append(done)
             return done
         self._under_way[key, generation] = [done]
-        login = self._login(credentials)
+        login = maybeDeferred(self._login, credentials)
         login.addCallback(self._keep, key, generation)
         login.addBoth(self._tell, (key, generation))
         return done
 
     def _keep(self, device: Device, key: bytes, generation: int) -> Device:
-        registered = self._registry.get_device(device.tenant_id, device.device_id)
+        registered = self._registry.read_device(device.tenant_id, device.device_id)
         device = attrs.evolve(device, generation=generation, registered=registered)
         self._devices.put(key, device)
         return device

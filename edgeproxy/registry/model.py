@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from sys import intern
 from typing import Any
 
 import attrs
@@ -100,7 +99,7 @@ def device_from_json(
     ``via`` is a list today and was a single string in 0.6.
     """
     return RegisteredDevice(
-        intern(tenant_id),
+        tenant_id,
         device_id,
         enabled=data.get("enabled", True),
         via=_names(data.get("via")),
@@ -111,7 +110,7 @@ def device_from_json(
 
 
 def _names(value: Any) -> tuple[str, ...]:
-    """Return the ids in *value*; one text for each, as thousands may share them."""
+    """Return the ids in *value*."""
     if not value:
         return ()
-    return tuple(map(intern, (value,) if isinstance(value, str) else value))
+    return (value,) if isinstance(value, str) else tuple(value)

@@ -199,6 +199,12 @@ class NextRequestTests(HonoTestCase):
         for _ in range(2):
             self.is_accepted(self.ask())
 
+    def test_nothing_is_looked_up_without_a_change(self) -> None:
+        asked: list[str] = []
+        self.registry.connection.set_trace_callback(asked.append)
+        self.is_accepted(self.ask())
+        self.assertEqual(asked, [])
+
     def test_a_device_is_disabled_and_enabled(self) -> None:
         self.registry.put_device("T", "sensor", {"enabled": False})
         self.assertEqual(self.ask().status, 403)

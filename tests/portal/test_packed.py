@@ -30,8 +30,8 @@ class PackedMemoryTests(SynchronousTestCase):
                         memory.forget(key)
                         expected.pop(key, None)
                     case 1:
-                        memory.put(key, "x" * chance.randrange(300) + str(number))
-                        expected[key] = memory.get(key)
+                        expected[key] = "x" * chance.randrange(1500) + str(number)
+                        memory.put(key, expected[key])
                 self.assertEqual(memory.get(key), expected.get(key))
             for key in keys:
                 self.assertEqual(memory.get(key), expected.get(key))
@@ -53,7 +53,7 @@ class PackedMemoryTests(SynchronousTestCase):
         self.assertEqual(memory.size, 0)
 
     def test_it_is_bounded_and_what_is_asked_for_stays(self) -> None:
-        self.patch(module, "AT_HAND", 1)
+        self.patch(module, "AT_HAND", 0)
         memory = self.memory(10_000)
         often = memory.key_of(b"often")
         memory.put(often, "often")
@@ -76,6 +76,32 @@ class PackedMemoryTests(SynchronousTestCase):
             for key in keys[40:]:
                 memory.get(key)
         self.assertEqual(memory._at_hand.keys(), set(keys[40:]))
+
+    def test_what_is_at_hand_is_kept_as_well(self) -> None:
+        self.patch(module, "AT_HAND", 5)
+        self.patch(module, "PATIENCE", 1000)
+        memory = self.memory(2_000)
+        often = [memory.key_of(b"often %d" % number) for number in range(5)]
+        for number, key in enumerate(often):
+            memory.put(key, number)
+        for number in range(5000):
+            memory.put(memory.key_of(b"%d" % number), number)
+            self.assertEqual([memory.get(key) for key in often], list(range(5)))
+            self.assertLessEqual(memory.size, 2_000)
+
+    def test_what_is_long_is_not_at_hand_and_what_is_too_long_not_kept(self) -> None:
+        memory = self.memory(10_000)
+        key = memory.key_of(b"x")
+        memory.put(key, "short")
+        memory.put(key, "x" * 2000)
+        self.assertEqual(memory.get(key), "x" * 2000)
+        self.assertEqual(len(memory._at_hand), 0)
+        memory.put(key, "x" * 5000)
+        self.assertIsNone(memory.get(key))
+        self.assertEqual(memory.size, 0)
+        large = self.memory()
+        large.put(large.key_of(b"x"), "x" * module.LONGEST)
+        self.assertEqual(large.size, 0)
 
     def test_a_key_tells_nothing_and_is_of_its_memory(self) -> None:
         one, other = self.memory(), self.memory()

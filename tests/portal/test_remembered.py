@@ -16,17 +16,22 @@ from edgeproxy.portal.interfaces import IDevices
 from edgeproxy.portal.registered import RegisteredDevice
 from edgeproxy.portal.remembered import RememberedLogins
 
+# No two fields are alike.
+EVERYTHING = RegisteredDevice(
+    "T", "d", False, ("gw",), ("group",), ("member",), {"ttl": 7, "a": {"b": [1.5]}}
+)
+
 
 @implementer(IDevices)
 class Registry:
     """Counts changes, and knows *devices*."""
 
     def __init__(self) -> None:
-        self.devices = {("T", "d"): RegisteredDevice("T", "d", via=("gw",))}
+        self.devices = {("T", "d"): EVERYTHING}
         self.changes: dict[tuple[str, str], int] = {}
         self.now = 0
 
-    def get_device(self, *device: str) -> RegisteredDevice | None:
+    def read_device(self, *device: str) -> RegisteredDevice | None:
         return self.devices.get(device)  # type: ignore[arg-type]
 
     def generation(self) -> int:
@@ -78,6 +83,7 @@ class RememberedTests(SynchronousTestCase):
         self.assertIsNotNone(self.recall())
         self.change("T", "d")
         self.assertIsNone(self.recall())
+        self.assertEqual(self.logins._devices.size, 0)
         self.answer = succeed(Device("T", "d"))
         self.log_in()
         self.assertIsNotNone(self.recall())
@@ -116,12 +122,24 @@ class RememberedTests(SynchronousTestCase):
         self.failureResultOf(after, UnauthorizedLogin)
 
     def test_it_counts_as_long_as_the_secret_does(self) -> None:
-        self.answer = succeed(Device("T", "d", 999.0, 1001.0))
-        self.log_in()
-        for now, expected in ((1000.0, True), (1001.0, False), (999.0, False)):
-            self.now = now
-            recalled = self.recall() is not None
-            self.assertEqual(recalled, expected)
+        for at_hand in (1024, 0):
+            self.patch(packed, "AT_HAND", at_hand)
+            self.setUp()
+            self.answer = succeed(Device("T", "d", 999.0, 1001.0))
+            self.log_in()
+            for now, expected in ((1000.0, True), (1001.0, False), (999.0, False)):
+                self.now = now
+                recalled = self.recall() is not None
+                self.assertEqual(recalled, expected)
+
+    def test_a_login_that_raises_keeps_nobody_waiting(self) -> None:
+        def raises(credentials: Any) -> Any:
+            raise UnauthorizedLogin
+
+        self.logins._login = raises
+        key = self.logins.key_of(b"Basic x")
+        for _ in range(2):
+            self.failureResultOf(self.logins.log_in(key, None), UnauthorizedLogin)
 
     def test_it_knows_what_is_registered(self) -> None:
         for at_hand in (1024, 0):
@@ -129,7 +147,8 @@ class RememberedTests(SynchronousTestCase):
             self.log_in()
             device = self.recall()
             assert device is not None
-            self.assertEqual(device.registered, RegisteredDevice("T", "d", via=("gw",)))
+            self.assertEqual(device.registered, EVERYTHING)
+            self.assertIs(device.registered is EVERYTHING, at_hand > 0)
             self.registry.devices.clear()
             self.change("T", "d")
             self.answer = succeed(Device("T", "d"))

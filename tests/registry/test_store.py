@@ -8,10 +8,12 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from edgeproxy.portal import packed
 from edgeproxy.portal.avatars import Device
 from edgeproxy.portal.dn import canonical
 from edgeproxy.portal.errors import TenantRefused
 from edgeproxy.portal.interfaces import ICredentialStore, IDevices, ITrustingTenants
+from edgeproxy.portal.registered import RegisteredDevice
 from edgeproxy.registry.assertion import (
     AssertionRefused,
     DeviceNotRegistered,
@@ -23,6 +25,17 @@ from edgeproxy.registry.demo import DEVICES, TENANT, fill_with_demo
 from edgeproxy.registry.model import Tenant
 from edgeproxy.registry.schema import _VERSION_1
 from edgeproxy.registry.store import RegistryError, RegistryStore
+
+DEVICE = {
+    "enabled": False,
+    "via": ["gw"],
+    "viaGroups": ["group"],
+    "memberOf": ["member"],
+    "defaults": {"ttl": 7},
+}
+AS_REGISTERED = RegisteredDevice(
+    "T", "d", False, ("gw",), ("group",), ("member",), {"ttl": 7}
+)
 
 
 class StoreTests(SynchronousTestCase):
@@ -72,6 +85,45 @@ class StoreTests(SynchronousTestCase):
             self.store.find_credentials("T", "hashed-password", str(number))
         sizes = [len(self.store._tenants), self.store._devices.size]
         self.assertEqual(sizes, [0, 0])
+
+    def test_a_device_is_read_once_until_something_changes(self) -> None:
+        asked: list[str] = []
+        self.store.connection.set_trace_callback(asked.append)
+        for at_hand in (1024, 0):
+            self.patch(packed, "AT_HAND", at_hand)
+            self.store.put_tenant("T", {})
+            self.store.put_device("T", "d", DEVICE)
+            self.store.put_device("T", "e", {})
+            for _ in range(3):
+                asked.clear()
+                found = [self.store.get_device("T", "d") for _ in range(3)]
+                self.assertEqual(len(asked), 1)
+                self.assertEqual(found, [AS_REGISTERED] * 3)
+                asked.clear()
+                self.store.device_changed("T", "e")
+                self.store.get_device("T", "d")
+                self.assertEqual(asked, [])
+                self.store.device_changed("T", "d")
+
+    def test_the_memory_is_empty_after_a_change_of_everything(self) -> None:
+        self.store.put_tenant("T", {})
+        self.store.put_device("T", "d", {})
+        self.store.get_device("T", "d")
+        self.assertGreater(self.store._devices.size, 0)
+        self.store.everything_changed()
+        self.assertEqual(self.store._devices.size, 0)
+
+    def test_ids_are_told_apart(self) -> None:
+        names = ("1", "1a"), ("11", "a"), ("1", "11a"), ("111", "a")
+        for tenant, _ in names:
+            self.store.put_tenant(tenant, {})
+        for tenant, device in names:
+            self.store.put_device(tenant, device, {"via": [f"{tenant}/{device}"]})
+        for _ in range(2):
+            for tenant, device in names:
+                found = self.store.get_device(tenant, device)
+                assert found is not None
+                self.assertEqual(found.via, (f"{tenant}/{device}",))
 
     def test_a_device_needs_its_tenant(self) -> None:
         self.assertRaises(
@@ -230,7 +282,7 @@ class AssertionTests(SynchronousTestCase):
             "T",
             device_id,
             generation=self.store.generation(),
-            registered=self.store.get_device("T", device_id),
+            registered=self.store.read_device("T", device_id),
         )
 
     def test_a_login_counts_as_it_was_until_something_changes(self) -> None:
