@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import inlineCallbacks
+from twisted.internet.interfaces import IReactorPluggableNameResolver
 
 from edgeproxy.composition.assembly import Assembly
 from edgeproxy.composition.c8y import add_c8y_door
@@ -18,6 +19,7 @@ from edgeproxy.composition.registry import open_registry
 from edgeproxy.composition.sandbox import add_sandbox
 from edgeproxy.config.load import Loaded
 from edgeproxy.messaging.database import StoreError
+from edgeproxy.ops.lookups import SharedLookups
 from edgeproxy.ops.startup import at_once, cannot_start, raise_descriptor_limit
 from edgeproxy.portal.consumers import UsersFileError
 from edgeproxy.portal.operators import OperatorsFileError
@@ -53,6 +55,9 @@ class EdgeProxy(MultiService):
     def startService(self) -> None:
         """Compose and start everything, or end the process with the reason why not."""
         raise_descriptor_limit()
+        reactor = self._assembly.reactor
+        if IReactorPluggableNameResolver.providedBy(reactor):
+            reactor.installNameResolver(SharedLookups(reactor.nameResolver))
         try:
             self._compose()
         except UNUSABLE as error:

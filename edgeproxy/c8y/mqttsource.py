@@ -61,10 +61,15 @@ class MQTTSource(Service):
             jitter=jitter,
         )
         self._unusable = ""
+        self._waiting = False
 
     def begin(self, asker: Asker) -> None:
         """Tell *asker* from now on."""
         self._asker = asker
+
+    def use_password(self, password: bytes | None) -> None:
+        """Log in with *password* from the next connection on."""
+        self._client.use_password(password)
 
     def startService(self) -> None:
         """Connect, and stay connected."""
@@ -97,16 +102,22 @@ class MQTTSource(Service):
         """Ask, or ask again; return whether the question is on its way."""
         if not self._client.connected:
             return False
+        if self._waiting:
+            # Perhaps because nobody is there any more.
+            self._client.check()
+        self._waiting = True
         # Cumulocity sporadically blocks on QoS 1 here.
         self._client.publish(self._uat, b"", qos=0).addErrback(lambda failure: None)
         return True
 
     def _connected(self) -> None:
+        self._waiting = False
         self._asker.connected()
 
     def _message(self, topic: str, payload: bytes, retained: bool) -> None:
         if retained or topic != self._dat:
             return
+        self._waiting = False
         try:
             self._asker.answered(token_in(payload))
         except NotAToken as error:

@@ -56,15 +56,23 @@ class Assembly:
 
 
 def first_line(path: str | None) -> bytes | None:
+    """Return what `read_first_line` does, or end the process with its reason."""
+    try:
+        return read_first_line(path)
+    except ValueError as error:
+        cannot_start(str(error))
+
+
+def read_first_line(path: str | None) -> bytes | None:
     """Return the first line of the file at *path*, which holds a password.
 
-    Ends the process with the reason where it cannot be read, or everybody can.
+    Raises `ValueError` where it cannot be read, or everybody can.
     """
     if path is None:
         return None
     try:
         if Path(path).stat().st_mode & 0o007:
-            cannot_start(f"{path}: is open to everybody; chmod 0640 it")
+            raise ValueError(f"{path}: is open to everybody; chmod 0640 it")
         return Path(path).read_bytes().partition(b"\n")[0].rstrip(b"\r")
     except OSError as error:
-        cannot_start(f"{path}: {error.strerror}")
+        raise ValueError(f"{path}: {error.strerror}") from None

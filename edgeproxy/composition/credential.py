@@ -13,7 +13,7 @@ from edgeproxy.c8y.httpsource import HTTPSource
 from edgeproxy.c8y.mqttsource import MQTTSource
 from edgeproxy.c8y.token import JWTCredential
 from edgeproxy.c8y.tokensource import TokenSource
-from edgeproxy.composition.assembly import Assembly, first_line
+from edgeproxy.composition.assembly import Assembly, first_line, read_first_line
 from edgeproxy.composition.upstream import cloud_endpoint
 from edgeproxy.http.client.agent import Agent
 from edgeproxy.tls.client import ClientTLS
@@ -96,7 +96,7 @@ def _broker(assembly: Assembly) -> MQTTSource:
             identity = (auth.cert_file, auth.key_file)
         tls = ClientTLS(client.host, trust, identity)
         assembly.reloads.append(("trust in the MQTT broker", tls.reload))
-    return MQTTSource(
+    source = MQTTSource(
         client_endpoint(assembly.reactor, client.host, client.port, tls),
         assembly.reactor,
         f"edgeproxy-{secrets.token_hex(6)}",
@@ -105,3 +105,10 @@ def _broker(assembly: Assembly) -> MQTTSource:
         password=first_line(auth.password_file),
         name=f"MQTT broker {client.host}:{client.port}",
     )
+    if auth.password_file is not None:
+
+        def login() -> None:
+            source.use_password(read_first_line(auth.password_file))
+
+        assembly.reloads.append(("login at the MQTT broker", login))
+    return source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgeproxy.composition.assembly import Assembly, first_line
+from edgeproxy.composition.assembly import Assembly, first_line, read_first_line
 from edgeproxy.http.client.connectproxy import ConnectProxyEndpoint, goes_direct
 from edgeproxy.tls.client import ClientTLS
 from edgeproxy.tls.endpoint import client_endpoint, over_tls
@@ -24,9 +24,17 @@ def cloud_endpoint(
     there = proxy.address
     to_proxy = ClientTLS(there.host, None) if there.secure else None
     endpoint = client_endpoint(reactor, there.host, there.port, to_proxy)
-    login = None
-    if proxy.username is not None:
-        password = (first_line(proxy.password_file) or b"").decode("utf-8")
-        login = (proxy.username, password)
-    tunnel = ConnectProxyEndpoint(endpoint, host, port, login, reactor)
+    tunnel = ConnectProxyEndpoint(endpoint, host, port, reactor)
+    username = proxy.username
+    if username is not None:
+        tunnel.log_in_as(username, _text(first_line(proxy.password_file)))
+
+        def reload() -> None:
+            tunnel.log_in_as(username, _text(read_first_line(proxy.password_file)))
+
+        assembly.reloads.append(("login at the outbound proxy", reload))
     return tunnel if tls is None else over_tls(tunnel, tls)
+
+
+def _text(password: bytes | None) -> str:
+    return (password or b"").decode("utf-8")

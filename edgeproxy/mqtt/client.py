@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
+from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone
@@ -122,6 +123,15 @@ class MQTTClient(Service):
         if self._session is None:
             return fail(NotConnected(self.detail))
         return self._session.publish(topic, payload, qos, retain)
+
+    def use_password(self, password: bytes | None) -> None:
+        """Log in with *password* from the next connection on."""
+        self._connect = evolve(self._connect, password=password)
+
+    def check(self) -> None:
+        """Make sure of the session now: somebody has waited for an answer in vain."""
+        if self._session is not None:
+            self._session.check()
 
     def startService(self) -> None:
         super().startService()

@@ -143,6 +143,11 @@ class MQTTProtocol(Protocol):
         packet = Publish(topic, payload, qos, retain, packet_id=packet_id)
         return self._request(packet_id, packet, "PUBLISH").addCallback(lambda _: None)
 
+    def check(self) -> None:
+        """Have the connection dropped soon unless the server is still there."""
+        if self._logged_in:
+            self._ping()
+
     def disconnect(self) -> None:
         """Take leave politely and close."""
         if self._farewell is not None:

@@ -122,6 +122,22 @@ class CredentialTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(waiter), credential.current)
         self.assertEqual(len(self.cloud.questions), 3)
 
+    def test_a_question_without_an_answer_puts_the_connection_in_doubt(self) -> None:
+        credential = self.ready()
+        self.assertEqual(self.broker.of(p.PingReq), [])
+        self.cloud.silent = True
+        self.broker.mute = {p.PingReq}
+        asked = len(self.cloud.questions)
+        self.run_for(LIFE)
+        self.assertGreater(len(self.cloud.questions), asked)
+        first, second = self.broker.links[:2]
+        self.assertFalse(first.up)
+        self.assertTrue(second.up or len(self.broker.links) > 2)
+        self.broker.mute = set()
+        self.cloud.silent = False
+        self.run_for(LIFE / 10)
+        self.assertIsNotNone(credential.current)
+
     def test_connection_lost_while_asking_is_no_reason_to_fail(self) -> None:
         self.cloud.lose = 1
         credential = self.credential()

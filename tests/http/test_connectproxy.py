@@ -62,9 +62,10 @@ class ConnectTests(SynchronousTestCase):
             self.proxy,  # type: ignore[arg-type]
             host,
             443,
-            login,
             self.clock,
         )
+        if login is not None:
+            endpoint.log_in_as(*login)
         verifyObject(IStreamClientEndpoint, endpoint)
         return endpoint.connect(Factory.forProtocol(lambda: self.inner))  # type: ignore[arg-type]
 
@@ -120,7 +121,7 @@ class ConnectTests(SynchronousTestCase):
     def test_a_proxy_that_is_down(self) -> None:
         clock, down = Clock(), Upstream()
         down.refuse = ConnectionRefusedError()
-        endpoint = ConnectProxyEndpoint(down, "t.example.com", 443, None, clock)  # type: ignore[arg-type]
+        endpoint = ConnectProxyEndpoint(down, "t.example.com", 443, clock)  # type: ignore[arg-type]
         done = endpoint.connect(Factory.forProtocol(Inner))  # type: ignore[arg-type]
         self.failureResultOf(done, ConnectionRefusedError)
         self.assertEqual(clock.getDelayedCalls(), [])

@@ -644,6 +644,22 @@ class DeadlineTests(ServerCase):
         self.pass_time(1)
         self.assertTrue(wire.aborted)
 
+    def test_a_peer_that_is_answered_early_may_read_for_long(self) -> None:
+        channel, wire = self.start(lambda request: request.body.deliver(receiver) or 1)
+        receiver = Receiver()
+        channel.dataReceived(b"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n")
+        (request,) = self.site.resource.requests
+        request.write(b"early")
+        request.body.pauseProducing()
+        for _ in range(10):
+            channel.pauseProducing()
+            self.pass_time(10)
+            channel.resumeProducing()
+        self.assertFalse(wire.aborted)
+        channel.pauseProducing()
+        self.pass_time(25)
+        self.assertTrue(wire.aborted)
+
     def test_a_peer_may_read_the_last_response_slowly(self) -> None:
         request = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
         channel, wire = self.serve(Page(), deadlines=self.DEADLINES)
@@ -712,6 +728,15 @@ class DrainTests(ServerCase):
         self.assertTrue(wire.closing)
         channel.connectionLost(LOST)
         self.successResultOf(drained)
+
+    def test_what_is_lost_last_is_logged_before_the_end(self) -> None:
+        channel, _ = self.serve(Page(lambda request: NOT_DONE_YET))
+        channel.dataReceived(GET)
+        logged: list[Any] = []
+        drained = self.site.drain(30)
+        drained.addCallback(lambda _: logged.extend(self.logged))
+        self.lose(channel)
+        self.assertEqual(logged, [(b"/", CLIENT_LEFT)])
 
     def test_what_does_not_finish_is_dropped(self) -> None:
         channel, wire = self.serve(Page(lambda request: NOT_DONE_YET))

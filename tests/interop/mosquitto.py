@@ -42,9 +42,14 @@ def bridge(
 
 
 class Mosquitto:
-    """A broker with its files in *directory*; *extra* are lines of configuration."""
+    """A broker with its files in *directory*; *extra* are lines of configuration.
 
-    def __init__(self, directory: Path, extra: Sequence[str] = ()) -> None:
+    *anonymous* is whether it takes clients without a login.
+    """
+
+    def __init__(
+        self, directory: Path, extra: Sequence[str] = (), anonymous: bool = True
+    ) -> None:
         (self.port,) = free_ports(1)
         self._program = need("mosquitto")
         self._log = directory / "mosquitto.log"
@@ -56,7 +61,7 @@ class Mosquitto:
             # Without it each round trip costs 44 ms (Nagle against delayed ACK).
             "set_tcp_nodelay true",
             f"listener {self.port} 127.0.0.1",
-            "allow_anonymous true",
+            f"allow_anonymous {'true' if anonymous else 'false'}",
             *extra,
         ]
         if os.geteuid() == 0:

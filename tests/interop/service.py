@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -50,6 +51,14 @@ def environment() -> dict[str, str]:
     foreign = ("EDGEPROXY_", "TEDGE_", "HONO_")
     kept = {n: v for n, v in os.environ.items() if not n.startswith(foreign)}
     return kept | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+def wait_for(text: str, log: Callable[[], str], seconds: float = 10) -> None:
+    """Return once *text* is in what *log* returns."""
+    deadline = time.monotonic() + seconds
+    while text not in log():
+        assert time.monotonic() < deadline, log()
+        time.sleep(0.05)
 
 
 class Service:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import time
 from http.client import HTTPConnection
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.interop.service import Service, free_ports
+from tests.interop import need
+from tests.interop.mosquitto import Mosquitto
+from tests.interop.service import Service, free_ports, wait_for
 
 
 class OutageTests(SynchronousTestCase):
@@ -42,6 +46,39 @@ class OutageTests(SynchronousTestCase):
         status = service.ctl("status")
         self.assertEqual(status.returncode, 1)
         self.assertIn("no MQTT connection", status.stdout)
+
+    def test_a_new_password_for_the_broker_counts_after_a_sighup(self) -> None:
+        need("mosquitto")
+        folder = Path(self.mktemp()).absolute()
+        users, ours = folder / "users", folder / "password"
+
+        def say(password: str) -> None:
+            users.write_text(f"edge:{password}\n")
+            subprocess.run(["mosquitto_passwd", "-U", str(users)], check=True)
+            users.chmod(0o644)
+            ours.write_text(f"{password}\n")
+            ours.chmod(0o600)
+
+        broker = Mosquitto(folder, [f"password_file {users}"], anonymous=False)
+        say("old")
+        broker.start()
+        self.addCleanup(broker.stop)
+        service = self.start(
+            "c8y.token.source=bridge",
+            f"mqtt.client.port={broker.port}",
+            "mqtt.client.auth.username=edge",
+            f"mqtt.client.auth.password_file={ours}",
+        )
+        wait_for("connected", service.log)
+        say("new")
+        assert service.process is not None
+        service.process.send_signal(signal.SIGHUP)
+        wait_for("reloaded login at the MQTT broker", service.log)
+        broker.stop()
+        before = len(service.log())
+        broker.start()
+        wait_for("connected", lambda: service.log()[before:])
+        self.assertNotIn("refused: CONNACK", service.log())
 
     def test_a_certificate_for_another_host_is_a_bad_gateway(self) -> None:
         # The sandbox's certificate is for 127.0.0.1; this address reaches it too.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.server
+import signal
 import socket
 import socketserver
 import threading
@@ -13,7 +14,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.interop.service import Service, free_ports
+from tests.interop.service import Service, free_ports, wait_for
 
 LOGIN = "Basic " + base64.b64encode(b"me:sec:ret").decode()
 
@@ -124,6 +125,15 @@ class OutboundProxyTests(SynchronousTestCase):
             self.ask(), (200, f"cloud.invalid:8080 Basic {login}".encode())
         )
         self.assertEqual(self.asked, [("cloud.invalid:8080", LOGIN)])
+
+    def test_a_new_password_counts_after_a_sighup(self) -> None:
+        self.start(password="wrong")
+        self.assertEqual(self.ask()[0], 502)
+        (self.service.folder / "password").write_text("sec:ret\n")
+        assert self.service.process is not None
+        self.service.process.send_signal(signal.SIGHUP)
+        wait_for("reloaded login at the outbound proxy", self.service.log)
+        self.assertEqual(self.ask()[0], 200)
 
     def test_what_the_proxy_says_is_logged(self) -> None:
         self.start(password="wrong")

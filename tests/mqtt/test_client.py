@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
@@ -241,6 +242,30 @@ class ClientTests(SynchronousTestCase):
         self.run_for(20.1)
         self.assertFalse(client.connected)
         self.assertTrue(any("no PINGRESP within 5 s" in line for line in self.lines))
+
+    def test_a_doubt_is_a_ping_but_one_at_a_time(self) -> None:
+        client = self.connected(keepalive=20, response_timeout=5)
+        client.check()
+        self.run_for(1)
+        self.assertEqual(len(self.broker.of(p.PingReq)), 1)
+        self.broker.mute = {p.PingReq}
+        for _ in range(3):
+            client.check()
+            self.run_for(1)
+        self.assertEqual(len(self.broker.of(p.PingReq)), 2)
+        self.broker.down = True
+        self.run_for(3)
+        self.assertFalse(client.connected)
+        client.check()  # there is nothing to ask
+
+    def test_a_new_password_counts_from_the_next_connection_on(self) -> None:
+        client = self.connected(username="u", password=b"old")
+        client.use_password(b"new")
+        self.broker.link.lose(ConnectionDone())
+        self.run_for(5)
+        self.assertTrue(client.connected)
+        passwords = [packet.password for packet in self.broker.of(p.Connect)]
+        self.assertEqual(passwords, [b"old", b"new"])
 
     def test_no_keepalive_no_pings(self) -> None:
         self.connected(keepalive=0)

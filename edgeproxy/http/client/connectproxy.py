@@ -35,8 +35,8 @@ class ProxyRefused(ConnectError):
 class ConnectProxyEndpoint:
     """Connects to *host* and *port* by the proxy that *proxy* connects to.
 
-    *login* is (user name, password) for it. What is spoken over the connection, TLS
-    say, is between the host and whoever connects.
+    What is spoken over the connection, TLS say, is between the host and whoever
+    connects.
     """
 
     def __init__(
@@ -44,21 +44,23 @@ class ConnectProxyEndpoint:
         proxy: IStreamClientEndpoint,
         host: str,
         port: int,
-        login: tuple[str, str] | None,
         clock: IReactorTime,
     ) -> None:
         name = f"[{host}]" if ":" in host else host
         authority = f"{name}:{port}"
-        lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}"]
-        if login is not None:
-            pair = base64.b64encode(":".join(login).encode()).decode()
-            lines.append(f"Proxy-Authorization: Basic {pair}")
-        self._request = "\r\n".join([*lines, "", ""]).encode("ascii")
+        self._head = f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n".encode()
+        self._login = b""
         self._proxy, self._clock = proxy, clock
+
+    def log_in_as(self, username: str, password: str) -> None:
+        """Show these to the proxy from the next connection on."""
+        pair = base64.b64encode(f"{username}:{password}".encode())
+        self._login = b"Proxy-Authorization: Basic %s\r\n" % pair
 
     def connect(self, protocolFactory: Any) -> Deferred[Any]:
         """Return the protocol of *protocolFactory*, connected; see the interface."""
-        asking = _Asking(self._request, protocolFactory, self._clock)
+        request = self._head + self._login + b"\r\n"
+        asking = _Asking(request, protocolFactory, self._clock)
         factory = Factory.forProtocol(lambda: asking)  # type: ignore[arg-type]
         factory.noisy = False
         connecting = self._proxy.connect(factory)

@@ -9,6 +9,7 @@ from twisted.python.failure import Failure
 from edgeproxy.http.arrival import Arrival
 from edgeproxy.http.client.exchange import Exchange
 from edgeproxy.http.client.failures import RequestFailed
+from edgeproxy.http.client.liveness import watch
 from edgeproxy.http.client.sender import Sender
 from edgeproxy.http.immediate import AT_ONCE, Flush, Write, turned
 from edgeproxy.http.reader import ResponseReader
@@ -47,6 +48,7 @@ class Outlet(Arrival):
             self.transport.setTcpNoDelay(True)
         except AttributeError:
             pass  # not TCP: a UNIX socket, or a test's
+        watch(self.transport)
 
     def send(self, exchange: Exchange) -> None:
         """Send the request and await its response."""

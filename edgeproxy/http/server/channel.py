@@ -64,8 +64,14 @@ class Channel(Wire):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.handle()
-        self.site.closed(self)
         self._closing = True
+        try:
+            self._lost(reason)
+        finally:
+            # Last of all: when this was the last one, the service may end.
+            self.site.closed(self)
+
+    def _lost(self, reason: Failure) -> None:
         if self._successor is not None:
             self._successor.connectionLost(reason)
             return
@@ -79,6 +85,12 @@ class Channel(Wire):
         if request is not None:
             request.connectionLost(reason)
             self.site.abandoned(request)
+
+    def pauseProducing(self) -> None:
+        super().pauseProducing()
+        if self.phase == BODY and not (self.upload is None or self.upload.wanted):
+            # Answered early: that it can be choked again shows that it reads.
+            self.since = self.site.now
 
     def resumeProducing(self) -> None:
         super().resumeProducing()

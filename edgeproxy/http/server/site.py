@@ -128,7 +128,7 @@ class Site(server.Site):
         return Channel(self)
 
     def acceptableProtocols(self) -> list[bytes]:
-        return [b"http/1.1"]
+        return [b"http/1.1", b"http/1.0"]
 
     def getResourceFor(self, request: Any) -> Any:
         if self.resource.isLeaf:
