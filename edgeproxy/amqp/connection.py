@@ -71,6 +71,14 @@ class AMQPConnection:
         """Whether both sides have nothing more to say."""
         return bool(self._transport.closed)
 
+    @property
+    def deaf(self) -> bool:
+        """Whether nothing of the peer is taken any more.
+
+        It has closed, or has sent what cannot be read, of which proton says nothing.
+        """
+        return bool(self._transport.capacity() < 0)
+
     def receive(self, data: bytes) -> None:
         """Take what the peer sent."""
         while data:
@@ -99,8 +107,7 @@ class AMQPConnection:
         """Offer credit again after the peer has read what was written."""
         self.flowing = True
         for link in list(self._links.values()):
-            if link.credit > 0:
-                self._space.writable(link)
+            self._offer(link)
 
     def has_room(self, link: OutgoingLink) -> None:
         """Be told that the peer of *link* has settled enough to get more."""
@@ -207,20 +214,25 @@ class AMQPConnection:
     def on_link_flow(self, event: Any) -> None:
         """Pass on new credit; a peer that drains gets it back unused."""
         outgoing = self._links.get(event.link)
-        if outgoing is not None and outgoing.credit > 0:
-            self._space.writable(outgoing)
-        if event.link.is_sender and event.link.drain_mode:
-            event.link.drained()
+        if outgoing is not None:
+            self._offer(outgoing)
+
+    def _offer(self, link: OutgoingLink) -> None:
+        if link.credit > 0 and self._space.writable(link):
+            return  # there may be more soon: it is not drained yet
+        link.drained()
 
     def on_link_remote_detach(self, event: Any) -> None:
         """Detach our side as well."""
         self._drop(event.link)
         event.link.detach()
+        event.link.free()
 
     def on_link_remote_close(self, event: Any) -> None:
         """Close our side as well."""
         self._drop(event.link)
         event.link.close()
+        event.link.free()  # or it is kept as long as its session
 
     def on_session_remote_close(self, event: Any) -> None:
         """Close our side as well, with the links that were on it."""
@@ -228,6 +240,7 @@ class AMQPConnection:
             if link.session == event.session:
                 self._drop(link)
         event.session.close()
+        event.session.free()
 
     def on_connection_remote_close(self, event: Any) -> None:
         """Close our side as well."""

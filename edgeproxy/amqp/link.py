@@ -24,6 +24,10 @@ MOST_UNSETTLED = 1000
 # of them: a peer that just looks on need not answer.
 MOST_UNWATCHED = 200
 
+# Deliveries of one link that wait for the turn to end, or for the peer to open the
+# window of the session.
+MOST_QUEUED = 1000
+
 _STATES = {
     proton.Delivery.ACCEPTED: State.ACCEPTED,
     proton.Delivery.REJECTED: State.REJECTED,
@@ -49,8 +53,12 @@ class IAddressSpace(Interface):
     def attach_sender(link: IncomingLink, avatar: object) -> None:  # type: ignore[misc]
         """Take *link*, on which *avatar* sends; raises `AttachRefused`."""
 
-    def writable(link: OutgoingLink) -> None:  # type: ignore[misc]
-        """Be told that *link* has credit again or more than before."""
+    def writable(link: OutgoingLink) -> bool:  # type: ignore[misc]
+        """Be told that *link* has credit again or more than before.
+
+        Returns whether messages for it are being looked for; `OutgoingLink.drained` is
+        called when that is over.
+        """
 
     def detached(link: OutgoingLink) -> None:  # type: ignore[misc]
         """Be told that *link* is gone; its deliveries have been told `State.LOST`."""
@@ -80,7 +88,18 @@ class OutgoingLink:
         """How many messages may be sent now; none while the peer does not read."""
         if not self._connection.flowing:
             return 0
-        return min(int(self._sender.credit), MOST_UNSETTLED - len(self._waiting))
+        return min(
+            int(self._sender.credit),
+            MOST_UNSETTLED - len(self._waiting),
+            # What the window of the session holds back is kept in memory.
+            MOST_QUEUED - int(self._sender.queued),
+        )
+
+    def drained(self) -> None:
+        """Give credit back to a peer that drains: there is nothing for it now."""
+        if self._connection.flowing and self._sender.drain_mode:
+            self._sender.drained()
+            self._connection.flush_soon()
 
     def send(self, message: bytes, on_outcome: OnOutcome | None) -> str:
         """Send the encoded *message*; return the tag of its delivery.
@@ -137,6 +156,7 @@ class OutgoingLink:
             state or State.RELEASED,
             *_error(remote.condition if state is State.REJECTED else None),
             undeliverable=state is State.MODIFIED and bool(remote.undeliverable),
+            failed=state is State.MODIFIED and bool(remote.failed),
         )
         delivery.settle()
         if on_outcome is not None:

@@ -33,12 +33,18 @@ from edgeproxy.tls.peer import CommonName, common_name_of
 # included.
 LOGIN_TIMEOUT = 10.0
 
+# Seconds between two looks at whether a peer is still there, at most.
+TICK = 15.0
+
 # Seconds that a peer has to leave when the service stops. On one site a round trip
 # takes milliseconds.
 GOODBYE = 0.5
 
 # Seconds in which a peer must have read the last that it is told.
 CLOSE_TIMEOUT = 5.0
+
+# Bytes of answers that are kept for a peer that does not read.
+MOST_UNREAD = 1 << 23
 
 
 @implementer(IPushProducer)
@@ -58,6 +64,7 @@ class AMQPListenerProtocol(Protocol):
         self._login: Deferred[Any] | None = None
         self._connection: AMQPConnection | None = None
         self._opening = True
+        self._unread = 0
         self._flush: Any = None
         self._timer: Any = None
 
@@ -171,8 +178,19 @@ class AMQPListenerProtocol(Protocol):
         if self._connection is not None and self.transport is not None:
             data = self._connection.output()
             if data:
+                flowing = self._connection.flowing
+                self._unread = 0 if flowing else self._unread + len(data)
                 self.transport.write(data)
+                if self._unread > MOST_UNREAD:
+                    self._log.warn(
+                        "AMQP peer {peer} does not read its answers", peer=self._peer
+                    )
+                    self.transport.abortConnection()
+                    return
             if self._connection.finished:
+                self._close()
+            elif self._connection.deaf:
+                self._log.warn("AMQP peer {peer} cannot be read", peer=self._peer)
                 self._close()
 
     def _tick(self) -> None:
@@ -181,7 +199,8 @@ class AMQPListenerProtocol(Protocol):
             deadline = self._connection.tick(self._now())
             self._write_output()
             if deadline is not None and not self._closing:
-                delay = max(0.0, deadline - self._now())
+                # Proton looks only then whether there was anything since the last time.
+                delay = min(max(0.0, deadline - self._now()), TICK)
                 self._timer = self._clock.callLater(delay, self._tick)
 
     def shut_down(self) -> None:

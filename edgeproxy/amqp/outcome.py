@@ -29,3 +29,4 @@ class Outcome:
     condition: str | None = None
     description: str | None = None
     undeliverable: bool = False
+    failed: bool = False  # modified: the attempt to deliver it counts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
@@ -79,7 +79,7 @@ def _read(encoded: bytes, tenant_id: str, device_id: str | None) -> Command:
         tenant_id,
         device,
         name,
-        _payload(message),
+        _payload(message, encoded),
         None if content_type in ("None", "") else content_type,
         reply_id,
         correlation_id,
@@ -118,12 +118,32 @@ def _reply(message: Any, tenant_id: str) -> tuple[str | None, str | None]:
     return reply_id, correlation_id
 
 
-def _payload(message: Any) -> bytes:
+def _payload(message: Any, encoded: bytes) -> bytes:
     body = message.body
     if body is None:
         return b""
     if isinstance(body, str):
         return body.encode()
     if isinstance(body, bytes | bytearray | memoryview):
-        return bytes(body)
+        # Of several data sections (part 3, §3.2.6) proton has the last one only.
+        return b"".join(_data_sections(encoded)) or bytes(body)
     raise Malformed("malformed command message: unsupported body type")
+
+
+def _data_sections(encoded: bytes) -> Iterator[bytes]:
+    """Yield what is in the data sections of a message that proton has read."""
+    data = proton.Data()
+    while encoded:
+        data.clear()
+        used = data.decode(encoded)
+        if used <= 0:
+            break
+        encoded = encoded[used:]
+        data.rewind()
+        data.next()
+        data.enter()
+        data.next()
+        descriptor = data.get_object()
+        data.next()
+        if descriptor in (0x75, "amqp:data:binary"):
+            yield bytes(data.get_binary())

@@ -31,6 +31,9 @@ from edgeproxy.messaging.telemetry import TelemetryLinks
 from edgeproxy.messaging.upkeep import Upkeep
 from edgeproxy.portal.avatars import Consumer
 
+# Characters of an address that a refusal repeats: it has to fit into a small frame.
+MOST_SAID = 100
+
 
 @implementer(INetwork, IAddressSpace)
 class EmbeddedNetwork(Service):
@@ -149,7 +152,8 @@ class EmbeddedNetwork(Service):
         if kind != COMMAND or not tenant or (slash and not device):
             raise AttachRefused(
                 "amqp:not-found",
-                f"nothing can be sent to {link.address!r}; there is command/TENANT",
+                f"nothing can be sent to {link.address[:MOST_SAID]!r};"
+                " there is command/TENANT",
             )
         _check_right(avatar, tenant)
 
@@ -166,11 +170,14 @@ class EmbeddedNetwork(Service):
 
         link.on_message = take
 
-    def writable(self, link: OutgoingLink) -> None:
+    def writable(self, link: OutgoingLink) -> bool:
         """Use the new credit of *link*; see `IAddressSpace`."""
         kind, tenant = _parse(link.address)
-        if kind == EVENT and not link.copies:
-            self._events[tenant].pump()
+        if kind != EVENT or link.copies:
+            return False
+        queue = self._events[tenant]
+        queue.pump()
+        return queue.reading
 
     def detached(self, link: OutgoingLink) -> None:
         """Let go of *link*; see `IAddressSpace`."""
@@ -205,7 +212,7 @@ def _parse(address: str) -> tuple[str, str]:
     if not known:
         raise AttachRefused(
             "amqp:not-found",
-            f"no such address: {address!r}; there are telemetry/TENANT, event/TENANT "
-            "and command_response/TENANT/REPLY-ID",
+            f"no such address: {address[:MOST_SAID]!r}; there are telemetry/TENANT,"
+            " event/TENANT and command_response/TENANT/REPLY-ID",
         )
     return kind, tenant

@@ -80,6 +80,14 @@ def encode(message: Message, message_id: str) -> bytes:
     return b"".join(parts)
 
 
+def with_delivery_count(encoded: bytes, number: int) -> bytes:
+    """Return an event with the *number* of attempts that failed (part 3, §3.2.1)."""
+    end, fields = 5 + encoded[4], encoded[5]  # a short list, as `_header` makes it
+    items = [encoded[6:end], *[NULL] * (4 - fields), uint(number)]
+    known = b"".join(items)
+    return HEADER + bytes((0xC0, len(known) + 1, 5)) + known + encoded[end:]
+
+
 def _header(message: Message) -> bytes:
     durable = message.kind == EVENT
     if message.ttl is None:

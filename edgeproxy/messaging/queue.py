@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 
 from edgeproxy.amqp.link import OutgoingLink
 from edgeproxy.amqp.outcome import Outcome, State
+from edgeproxy.messaging.encoding import with_delivery_count
 from edgeproxy.messaging.rows import StoredEvent, Wanted
 from edgeproxy.messaging.store import EventStore
 from edgeproxy.messaging.takers import STUCK_AFTER, Taker, Takers
@@ -49,6 +50,7 @@ class _Device:
     busy: bool = False
     tries: int = 0  # of the first event: how often released, how often undeliverable
     undeliverable: int = 0
+    failed: int = 0
 
 
 class EventQueue:
@@ -72,7 +74,7 @@ class EventQueue:
         self._hungry: deque[_Device] = deque()  # those with events only on disk
         self._held = 0
         self._listed = False  # every device with events waiting is known
-        self._reading = False
+        self.reading = False
         self._generation = 0  # of what is in memory; see `refresh`
         self._pumping = False
 
@@ -126,11 +128,13 @@ class EventQueue:
                 self._send(self._ready.popleft(), taker)
         finally:
             self._pumping = False
-        if self._takers and not self._reading:
+        if self._takers and not self.reading:
             if not self._listed:
                 self._list()
             elif self._hungry and self._held < WINDOW:
                 self._read()
+        if not self.reading:
+            self._takers.drained()
 
     def _send(self, device: _Device, taker: Taker) -> None:
         event = device.events.popleft()
@@ -140,7 +144,10 @@ class EventQueue:
             self._done(device)
             self._store.remove(self._tenant_id, event.number)
         else:
-            taker.send(event.message, partial(self._settled, device, event.number))
+            message = event.message
+            if device.failed:
+                message = with_delivery_count(message, device.failed)
+            taker.send(message, partial(self._settled, device, event.number))
             self._watch()
 
     def _watch(self) -> None:
@@ -193,11 +200,11 @@ class EventQueue:
 
     def _list(self) -> None:
         """Ask the store which devices have events waiting."""
-        self._reading = True
+        self.reading = True
         generation = self._generation
 
         def listed(names: list[str]) -> None:
-            self._reading = False
+            self.reading = False
             if generation == self._generation:
                 self._listed = True
                 for name in names:
@@ -208,14 +215,14 @@ class EventQueue:
 
     def _read(self) -> None:
         """Ask the store for the next events of those who have none in memory."""
-        self._reading = True
+        self.reading = True
         generation = self._generation
         asked = [self._hungry.popleft() for _ in range(min(AT_ONCE, len(self._hungry)))]
         most = min(PER_DEVICE, max(1, (WINDOW - self._held) // len(asked)))
         wanted = [Wanted(device.name, device.last, most) for device in asked]
 
         def read(found: list[list[StoredEvent]]) -> None:
-            self._reading = False
+            self.reading = False
             for device, events in zip(asked, found, strict=True):
                 if generation == self._generation:
                     device.more = len(events) == most
@@ -235,12 +242,13 @@ class EventQueue:
         self._store.load(self._tenant_id, wanted).addCallbacks(read, failed)
 
     def _unreadable(self, failure: Failure) -> None:
-        self._reading = False
+        self.reading = False
         self._log.error(
             "events of {tenant} cannot be read: {reason}",
             tenant=self._tenant_id,
             reason=failure.getErrorMessage(),
         )
+        self._takers.drained()
         self._clock.callLater(MOST_BACK_OFF, self.pump)
 
     def _settled(self, device: _Device, number: int, outcome: Outcome) -> None:
@@ -260,6 +268,7 @@ class EventQueue:
         else:
             device.tries += 1
             device.undeliverable += outcome.undeliverable
+            device.failed += outcome.failed
             if device.undeliverable >= MOST_UNDELIVERABLE:
                 self._set_aside(device, number, "undeliverable")
                 return
@@ -280,7 +289,7 @@ class EventQueue:
 
     def _done(self, device: _Device) -> None:
         """Let the next event of *device* have its turn."""
-        device.tries = device.undeliverable = 0
+        device.tries = device.undeliverable = device.failed = 0
         self._free(device)
 
     def _again(self, device: _Device) -> None:

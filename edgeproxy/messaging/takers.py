@@ -116,6 +116,11 @@ class Takers:
                 return taker
         return None
 
+    def drained(self) -> None:
+        """Let those who drain know that there is nothing more for them now."""
+        for taker in self._takers:
+            taker.link.drained()
+
     def stuck(self) -> list[Taker]:
         """Return those that are stuck."""
         return [taker for taker in self._takers if taker.is_stuck]

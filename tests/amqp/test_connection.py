@@ -20,6 +20,7 @@ class Space:
 
     def __init__(self) -> None:
         self.links: list[OutgoingLink] = []
+        self.looking = False
         self.events: list[str] = []
 
     def attach(self, link: OutgoingLink, avatar: object) -> None:
@@ -27,8 +28,9 @@ class Space:
             raise AttachRefused("amqp:not-found", "no such address")
         self.links.append(link)
 
-    def writable(self, link: OutgoingLink) -> None:
+    def writable(self, link: OutgoingLink) -> bool:
         self.events.append(f"writable {link.address} {link.credit}")
+        return self.looking
 
     def detached(self, link: OutgoingLink) -> None:
         self.events.append(f"detached {link.address}")
@@ -269,6 +271,54 @@ class ConnectionTests(SynchronousTestCase):
             self.listener.tick(now + after)
             self.listener.output()
             self.assertIs(self.listener.finished, finished)
+
+    def test_what_the_window_holds_back_is_bounded(self) -> None:
+        self.patch(link_module, "MOST_QUEUED", 10)
+        self.peer.transport.max_frame_size = 512
+        self.peer.session.incoming_capacity = 2048
+        link = self.attach(credit=100_000)
+        for _ in range(5):
+            sent = 0
+            while link.credit > 0 and sent < 100:
+                link.send(b"\0SuA" + b"x" * 400, None)
+                sent += 1
+            self.assertLessEqual(sent, 10)
+            self.pump()
+
+    def test_credit_is_given_back_when_nothing_is_looked_for_any_more(self) -> None:
+        for looking in (False, True):
+            self.setUp()
+            link = self.attach(credit=0)
+            self.space.looking = looking
+            self.remote.drain(5)
+            self.pump()
+            self.assertEqual(self.remote.credit, 5 if looking else 0)
+            link.drained()
+            self.pump()
+            self.assertEqual(self.remote.credit, 0)
+
+    def test_nothing_is_kept_of_links_and_sessions_that_are_closed(self) -> None:
+        for end in ("close", "detach"):
+            for number in range(20):
+                self.attach(f"{end} {number}")
+                getattr(self.remote, end)()
+                self.pump()
+        for _ in range(20):
+            session = self.peer.connection.session()
+            session.open()
+            self.pump()
+            session.close()
+            self.pump()
+        connection, left = self.listener._connection, []
+        for first, following in (
+            (connection.link_head(0), "next"),
+            (connection.session_head(0), "next"),
+        ):
+            count = 0
+            while first is not None:
+                count, first = count + 1, getattr(first, following)(0)
+            left.append(count)
+        self.assertEqual(left, [0, 1])
 
     def test_garbage_ends_the_connection(self) -> None:
         self.pump()

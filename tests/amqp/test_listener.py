@@ -12,11 +12,13 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
+from edgeproxy.amqp import listener as module
 from edgeproxy.amqp.connection import IDLE_TIMEOUT
 from edgeproxy.amqp.listener import (
     CLOSE_TIMEOUT,
     GOODBYE,
     LOGIN_TIMEOUT,
+    TICK,
     AMQPListenerFactory,
 )
 from edgeproxy.amqp.sasl import AUTH_FAILED, OK, SASL_HEADER, SaslServer
@@ -111,6 +113,33 @@ class ListenerTests(SynchronousTestCase):
         self.assertEqual(condition.name, "amqp:resource-limit-exceeded")
         self.protocol.connectionLost()
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_silence_counts_from_what_was_heard_last(self) -> None:
+        peer = self.log_in()
+        self.pass_time(peer, 20)
+        self.protocol.dataReceived(EMPTY_FRAME)
+        self.pass_time(peer, int(IDLE_TIMEOUT) - 1)
+        self.assertFalse(self.transport.disconnecting)
+        self.pass_time(peer, 2 * int(TICK) + 1)
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_what_cannot_be_read_ends_the_connection(self) -> None:
+        self.log_in()
+        self.protocol.dataReceived(bytes.fromhex("0000000b02000000ffffff"))
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_who_asks_and_does_not_read_is_cut_off(self) -> None:
+        self.patch(module, "MOST_UNREAD", 10_000)
+        peer = self.log_in()
+        self.protocol.pauseProducing()
+        for number in range(100):
+            peer.receiver(f"{number}" + "x" * 200).close()
+            self.protocol.dataReceived(peer.output())
+            self.clock.advance(0)
+            if self.transport.aborted:
+                break
+        self.assertTrue(self.transport.aborted)
+        self.assertLess(len(self.sent()), 15_000)
 
     def test_a_peer_that_is_heard_of_stays(self) -> None:
         peer = self.log_in()

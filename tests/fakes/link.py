@@ -21,6 +21,7 @@ class FakeLink:
         self.messages: list[bytes] = []
         self.waiting: dict[str, OnOutcome] = {}
         self.given_up: list[str] = []
+        self.drains = 0
 
     def send(self, message: bytes, on_outcome: OnOutcome | None) -> str:
         assert self.credit > 0
@@ -30,6 +31,9 @@ class FakeLink:
         if on_outcome is not None:
             self.waiting[tag] = on_outcome
         return tag
+
+    def drained(self) -> None:
+        self.drains += 1
 
     def give_up(self, tag: str) -> None:
         self.given_up.append(tag)

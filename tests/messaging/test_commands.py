@@ -53,6 +53,18 @@ class ReadingTests(SynchronousTestCase):
         self.assertEqual(self.read(body="é", inferred=False).payload, "é".encode())
         self.assertEqual(self.read(content_type="a/b").content_type, "a/b")
 
+    def test_data_sections_are_put_together(self) -> None:
+        for parts in ([b"abc", b"def"], [b"", b"x" * 300, b"y"], [b"", b""]):
+            message = encoded(body=None)
+            for part in parts:
+                data = proton.Data()
+                data.put_described()
+                data.enter()
+                data.put_ulong(0x75)
+                data.put_binary(part)
+                message += bytes(data.encode())
+            self.assertEqual(read_command(message, "T", None).payload, b"".join(parts))
+
     def test_commands_that_are_responded_to(self) -> None:
         reply_to = "command_response/T/r/1"
         for ids, expected in [

@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
+import proton
+from attrs import evolve
 from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import SynchronousTestCase
 
 from edgeproxy.amqp.outcome import Outcome, State
 from edgeproxy.messaging import queue as module
+from edgeproxy.messaging.encoding import encode
+from edgeproxy.messaging.message import EVENT, Message
 from edgeproxy.messaging.queue import (
     FIRST_BACK_OFF,
     MOST_BACK_OFF,
@@ -124,6 +128,40 @@ class QueueTests(SynchronousTestCase):
         self.assertEqual(link.messages[3:], [b"a-1"])
         link.settle(tag="4")
         self.assertEqual(link.messages[4:], [b"a-2"])
+
+    def test_attempts_that_failed_are_counted(self) -> None:
+        event = Message(EVENT, "T", "a", b"x", None, 1, 1.0, {}, {})
+        for message in (event, evolve(event, ttl=100.0)):
+            self.setUp()
+            stored = self.store.append("T", "a", encode(message, "1"), 1.0)
+            self.clock.wait_for(stored.addCallback(self.queue.stored))
+            link = self.attach()
+            for _ in range(4):
+                link.settle(Outcome(State.RELEASED, failed=True))
+                self.advance(MOST_BACK_OFF)
+            counts, ttls, bodies = set(), set(), set()
+            for encoded in link.messages:
+                decoded = proton.Message()
+                decoded.decode(encoded)
+                counts.add(decoded.delivery_count)
+                ttls.add(decoded.ttl)
+                bodies.add(bytes(decoded.body))
+                self.assertTrue(decoded.durable)
+            self.assertEqual(counts, set(range(5)))
+            self.assertEqual(ttls, {float(message.ttl or 0)})
+            self.assertEqual(bodies, {b"x"})
+
+    def test_who_drains_gets_what_is_there_first(self) -> None:
+        self.publish("a-1")
+        link = FakeLink(credit=5)
+        self.queue.add(cast(Any, link))
+        self.queue.pump()
+        self.assertTrue(self.queue.reading)
+        self.assertEqual(link.drains, 0)
+        self.run_threads()
+        self.assertEqual(link.messages, [b"a-1"])
+        self.assertFalse(self.queue.reading)
+        self.assertGreater(link.drains, 0)
 
     def test_a_device_that_is_held_up_holds_up_nobody_else(self) -> None:
         link = self.attach(credit=1000)
