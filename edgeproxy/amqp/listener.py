@@ -6,9 +6,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from twisted.cred.credentials import Anonymous as AnonymousCredentials
-from twisted.cred.credentials import UsernamePassword
-from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IAddress, IPushProducer, IReactorTime
 from twisted.internet.protocol import Protocol, ServerFactory
@@ -18,16 +15,15 @@ from zope.interface import implementer
 
 from edgeproxy.amqp.connection import AMQPConnection
 from edgeproxy.amqp.link import IAddressSpace
+from edgeproxy.amqp.logins import for_cred
 from edgeproxy.amqp.sasl import (
     AUTH_FAILED,
     OK,
-    External,
-    Plain,
     SaslCredentials,
     SaslError,
     SaslServer,
 )
-from edgeproxy.tls.peer import CommonName, common_name_of
+from edgeproxy.tls.peer import common_name_of
 
 # Seconds in which a peer must have logged in and opened its connection, TLS handshake
 # included.
@@ -124,7 +120,7 @@ class AMQPListenerProtocol(Protocol):
             )
 
     def _log_in(self, credentials: SaslCredentials) -> Deferred[Any]:
-        return self.factory.login(_for_cred(credentials, self._common_name))
+        return self.factory.login(for_cred(credentials, self._common_name))
 
     def _refused(self, failure: Failure, sasl: SaslServer) -> None:
         self._log.warn(
@@ -244,16 +240,6 @@ class AMQPListenerProtocol(Protocol):
 
     def stopProducing(self) -> None:
         """Do nothing: `connectionLost` follows."""
-
-
-def _for_cred(credentials: SaslCredentials, common_name: str | None) -> Any:
-    if isinstance(credentials, Plain):
-        return UsernamePassword(credentials.username, credentials.password)
-    if isinstance(credentials, External):
-        if credentials.authorization_id not in (b"", (common_name or "").encode()):
-            raise UnauthorizedLogin("nobody may act as somebody else")
-        return CommonName(common_name or "")
-    return AnonymousCredentials()
 
 
 class AMQPListenerFactory(ServerFactory):
